@@ -1,0 +1,1 @@
+"""Figures from scores: pure functions, each with the source of its formula."""
