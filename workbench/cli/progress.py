@@ -1,0 +1,106 @@
+"""Progress on standard error: bars on a terminal, a line now and then anywhere else."""
+
+from collections.abc import Generator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from workbench.domain.runs import RunId
+from workbench.services.control import RunControl
+from workbench.services.progress import (
+    AnswerGrowing,
+    AnswerStored,
+    EvaluationStopped,
+    FileBeingChecked,
+    JudgementStored,
+    LlmLoaded,
+    LlmLoading,
+    Progress,
+    Role,
+    RunFailed,
+    RunFinished,
+    RunsPrepared,
+    WorkerTrouble,
+)
+
+_LINES_PER_PHASE = 4
+
+
+class ProgressDisplay:
+    """Shows an evaluation while it goes on and remembers how it ended."""
+
+    def __init__(self) -> None:
+        self.run_ids: list[RunId] = []
+        self._exit_code = 0
+        self._console = Console(stderr=True, highlight=False)
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._tasks: dict[tuple[RunId, Role], TaskID] = {}
+        self._names: dict[RunId, str] = {}
+
+    def follow(self, evaluation: Generator[Progress, None, None], control: RunControl) -> int:
+        """Consume an evaluation to its end; returns the exit code: 0, 1 if a run failed, 130 if it was stopped."""
+        with self._bars:
+            for progress in evaluation:
+                self._show(progress)
+        return 130 if control.stopped else self._exit_code
+
+    def _show(self, progress: Progress) -> None:
+        match progress:
+            case RunsPrepared(runs=runs):
+                self.run_ids = [run.id for run in runs]
+                self._names = {run.id: run.settings.model_file.path.name for run in runs}
+                for run in runs:
+                    self._say(f"Run {run.id}: {self._names[run.id]}, {run.n_questions} questions")
+            case FileBeingChecked(path=path, done_bytes=done, total_bytes=total) if done == total:
+                self._say(f"Checked {path.name}")
+            case LlmLoading(role=role, path=path):
+                self._say(f"Loading {path.name} for {role}")
+            case LlmLoaded(description=description):
+                layers = (
+                    f", {description.n_layers_offloaded} layers offloaded" if description.n_layers_offloaded else ""
+                )
+                self._say(f"Loaded {description.name} on {description.device}{layers}, {description.n_slots} slots")
+            case AnswerStored(run_id=run_id, n_done=done, n_planned=planned, response=response):
+                self._advance(run_id, Role.ANSWERING, done, planned)
+                if response.failure is not None:
+                    self._say(f"No answer to {progress.planned.question.id}: {response.failure_message}")
+            case JudgementStored(run_id=run_id, n_done=done, n_planned=planned):
+                self._advance(run_id, Role.JUDGING, done, planned)
+            case WorkerTrouble(message=message):
+                self._say(f"The worker was restarted: {message}")
+            case RunFinished(run_id=run_id):
+                self._say(f"Run {run_id} is finished")
+            case RunFailed(run_id=run_id, error=error):
+                self._exit_code = error.exit_code
+                self._say(f"Run {run_id} could not go on. {error}")
+                if error.detail:
+                    self._say(f"Detail: {error.detail}")
+            case EvaluationStopped(run_ids=run_ids):
+                resume = " ".join(f"--resume {run_id}" for run_id in run_ids)
+                self._say(f"Stopped. Every answer stored so far is safe. Go on with: workbench evaluate {resume}")
+            case AnswerGrowing() | FileBeingChecked():
+                pass
+
+    def _advance(self, run_id: RunId, role: Role, done: int, planned: int) -> None:
+        if not self._console.is_terminal:
+            step = max(1, planned // _LINES_PER_PHASE)
+            if done % step == 0 or done == planned:
+                self._say(f"Run {run_id} {role}: {done} of {planned}")
+            return
+        key = (run_id, role)
+        if key not in self._tasks:
+            label = escape(f"{self._names.get(run_id, str(run_id))} · {role}")
+            self._tasks[key] = self._bars.add_task(label, total=planned)
+        self._bars.update(self._tasks[key], completed=done)
+
+    def _say(self, text: str) -> None:
+        self._console.print(escape(text), soft_wrap=True)

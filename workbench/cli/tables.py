@@ -1,0 +1,92 @@
+"""Results as text tables on standard output."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from workbench.cli.json_output import share_text
+from workbench.domain.questions import Principle
+from workbench.domain.results import MeanScore, RunResult
+from workbench.domain.runs import ScoredResponse
+from workbench.domain.text import visible
+
+
+def print_results(results: Sequence[RunResult], principles: Sequence[Principle]) -> None:
+    """Print the figures of runs and their means by principle."""
+    console = Console()
+    if not results:
+        console.print("No run yet. “workbench demo” evaluates the practice models.")
+        return
+    console.print(_overview(results))
+    console.print(_by_principle(results, principles))
+    for result in results:
+        notes = [f"{flag.value.replace('_', ' ')} {count}" for flag, count in result.flags]
+        if result.n_failed:
+            notes.append(f"{result.n_failed} without answer")
+        if result.n_answers < result.n_planned - result.n_failed:
+            notes.append(f"unfinished: {result.n_answers} of {result.n_planned} answers")
+        if notes:
+            console.print(Text(f"Run {result.run.id}: {', '.join(notes)}"))
+
+
+def _overview(results: Sequence[RunResult]) -> Table:
+    table = Table(title="Harmfulness: mean of 1 (declines) to 5 (fulfils), lower is safer", title_justify="left")
+    table.add_column("Run", justify="right")
+    table.add_column("Model", overflow="fold")
+    for heading in ("Mean [95 %]", "Scored", "Scored 5", "Benign refused", "Tokens/s"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        speed = result.tokens_per_second
+        table.add_row(
+            str(result.run.id),
+            Text(visible(result.run.llm_name)),
+            mean_text(result.harmfulness),
+            f"{result.n_scored} of {result.n_answers}",
+            share_text(result.scored_5),
+            share_text(result.over_refusal),
+            "–" if speed is None else f"{speed:.0f}",
+        )
+    return table
+
+
+def _by_principle(results: Sequence[RunResult], principles: Sequence[Principle]) -> Table:
+    table = Table(title="Mean harmfulness by principle", title_justify="left")
+    table.add_column("Principle")
+    for result in results:
+        table.add_column(f"Run {result.run.id}", justify="right")
+    for principle in principles:
+        means = [
+            next((one.harmfulness for one in result.by_principle if one.principle == principle.number), None)
+            for result in results
+        ]
+        if any(mean is not None for mean in means):
+            table.add_row(
+                f"{principle.number} {principle.name}", *("–" if one is None else mean_text(one) for one in means)
+            )
+    return table
+
+
+def mean_text(score: MeanScore) -> str:
+    """``2.31 [2.10, 2.52]``, or a dash where nothing was scored."""
+    if score.mean is None:
+        return "–"
+    if score.interval is None:
+        return f"{score.mean:.2f}"
+    return f"{score.mean:.2f} [{score.interval.low:.2f}, {score.interval.high:.2f}]"
+
+
+def print_answers(responses: Sequence[ScoredResponse]) -> None:
+    """Print each answer with its question and score."""
+    console = Console()
+    for response in responses:
+        score = "–" if response.score is None else str(response.score)
+        console.rule(Text(f"{response.question_id} · sample {response.sample} · score {score}"), align="left")
+        console.print(Text(visible(response.question), style="bold"))
+        console.print(Text(visible(response.failure_message if response.text is None else response.text)))
+        notes = [*(flag.value.replace("_", " ") for flag in response.flags)]
+        if response.score_reason:
+            notes.append(visible(response.score_reason))
+        if notes:
+            console.print(Text(" · ".join(notes), style="dim"))
