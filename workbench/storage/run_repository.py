@@ -1,0 +1,267 @@
+"""Runs: what was asked under which conditions, what came back, and what is still to be asked."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlite_utils import Database
+from sqlite_utils.db import Table
+
+from workbench.domain.llm import LlmDescription
+from workbench.domain.questions import Question, QuestionId
+from workbench.domain.runs import (
+    EvaluationRun,
+    FileIdentity,
+    JudgeChoice,
+    NewResponse,
+    PlannedAnswer,
+    ResponseId,
+    RunId,
+    RunSettings,
+    RunStatus,
+)
+from workbench.errors import StorageError, UsageError
+from workbench.storage import event_log
+from workbench.storage.event_log import EventKind, canonical_json, now_utc
+from workbench.storage.faults import readable
+from workbench.storage.question_repository import question_from
+from workbench.storage.settings_codec import clean_text, decode_settings, encode_settings
+
+
+def create_run(db: Database, settings: RunSettings, questions: Sequence[Question]) -> RunId:
+    """Store a run, the files it uses and the revisions it will ask, in order."""
+    encoded = encode_settings(settings)
+    with db.atomic():
+        added = db.execute(
+            "INSERT INTO evaluation_run"
+            " (question_set, model_file_id, adapter_id, rater_id, samples, settings, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                clean_text(settings.selection.question_set),
+                _file_id(db.table("model_file"), settings.model_file),
+                None if settings.adapter is None else _file_id(db.table("adapter"), settings.adapter),
+                None if settings.judge is None else _judge_id(db, settings.judge),
+                settings.samples,
+                encoded,
+                now_utc(),
+            ],
+        )
+        run_id = RunId(int(added.lastrowid or 0))
+        db.conn.executemany(
+            "INSERT INTO run_question (run_id, position, revision_id) VALUES (?, ?, ?)",
+            [(run_id, position, question.revision_id) for position, question in enumerate(questions)],
+        )
+        payload = {
+            "settings_sha256": hashlib.sha256(encoded.encode("ascii")).hexdigest(),
+            "revision_ids": [question.revision_id for question in questions],
+            "sqlite_version": sqlite3.sqlite_version,
+        }
+        event_log.append(db, EventKind.RUN_CREATED, payload, run_id=run_id)
+    return run_id
+
+
+def record_llm(db: Database, run_id: RunId, description: LlmDescription) -> None:
+    """Store what was loaded; a later loading replaces the columns, and the event log keeps each one in full."""
+    run = find_run(db, run_id)
+    with db.atomic():
+        db.execute(
+            "UPDATE evaluation_run SET llm_name = ?, device = ?, n_slots = ?, context_tokens = ?, versions = ?"
+            " WHERE id = ?",
+            [
+                clean_text(description.name),
+                clean_text(description.device),
+                description.n_slots,
+                description.context_tokens,
+                canonical_json(description.versions),
+                run_id,
+            ],
+        )
+        db.execute(
+            "UPDATE model_file SET name = ?, architecture = ?, quantisation = ?,"
+            " template_sha256 = coalesce(?, template_sha256) WHERE sha256 = ?",
+            [
+                clean_text(description.name),
+                clean_text(description.architecture),
+                clean_text(description.quantisation),
+                description.template_sha256 if description.template_source == "model_file" else None,
+                run.settings.model_file.sha256,
+            ],
+        )
+        event_log.append(db, EventKind.LLM_RECORDED, asdict(description), run_id=run_id)
+
+
+def finish_run(db: Database, run_id: RunId) -> None:
+    """Mark a run as finished; a finished one stays as it is."""
+    if find_run(db, run_id).status is RunStatus.FINISHED:
+        return
+    with db.atomic():
+        db.execute("UPDATE evaluation_run SET status = 'finished', finished_at = ? WHERE id = ?", [now_utc(), run_id])
+        counts = db.execute(
+            "SELECT count(*) AS n_responses, count(score) AS n_scored FROM scored_response WHERE run_id = ?", [run_id]
+        ).fetchone()
+        event_log.append(db, EventKind.RUN_FINISHED, dict(counts), run_id=run_id)
+
+
+def find_run(db: Database, run_id: RunId) -> EvaluationRun:
+    """One run.
+
+    Raises:
+        UsageError: If there is no such run.
+    """
+    rows = db.execute("SELECT * FROM counted_run WHERE id = ?", [run_id]).fetchall()
+    if not rows:
+        raise UsageError(
+            f"There is no run {run_id} in this database.",
+            safe="Nothing was changed.",
+            todo="List the runs to see their numbers.",
+        )
+    return _run_from(rows[0])
+
+
+def all_runs(db: Database) -> list[EvaluationRun]:
+    """All runs, newest first."""
+    rows = db.execute("SELECT * FROM counted_run ORDER BY id DESC")
+    return [_run_from(row) for row in rows.fetchall()]
+
+
+def changed_questions(db: Database, run_id: RunId) -> list[QuestionId]:
+    """Questions of a run whose set holds another wording of them now, in order of asking.
+
+    A question that was left out of its set has no other wording, so it is not among them.
+    """
+    find_run(db, run_id)
+    rows = db.execute(
+        """
+        SELECT asked.id
+        FROM run_question
+        JOIN worded_question AS asked USING (revision_id)
+        WHERE run_question.run_id = ? AND EXISTS (
+            SELECT 1
+            FROM worded_question AS held
+            JOIN question_set_entry USING (revision_id)
+            WHERE held.question_key = asked.question_key AND held.revision_id <> asked.revision_id
+        )
+        ORDER BY run_question.position
+        """,
+        [run_id],
+    )
+    return [QuestionId(row["id"]) for row in rows.fetchall()]
+
+
+def missing_answers(db: Database, run_id: RunId) -> list[PlannedAnswer]:
+    """Planned answers without a response, in order of asking; a failure is a response."""
+    find_run(db, run_id)
+    rows = db.execute(
+        """
+        WITH RECURSIVE planned (sample, samples) AS (
+            SELECT 0, samples FROM evaluation_run WHERE id = :run_id
+            UNION ALL SELECT sample + 1, samples FROM planned WHERE sample + 1 < samples
+        )
+        SELECT worded_question.*, planned.sample
+        FROM run_question
+        CROSS JOIN planned
+        JOIN worded_question USING (revision_id)
+        LEFT JOIN response USING (run_id, revision_id, sample)
+        WHERE run_id = :run_id AND response.id IS NULL
+        ORDER BY run_question.position, planned.sample
+        """,
+        {"run_id": run_id},
+    )
+    return [PlannedAnswer(question=question_from(row), sample=row["sample"]) for row in rows.fetchall()]
+
+
+def add_response(db: Database, run_id: RunId, response: NewResponse) -> ResponseId:
+    """Store one response in a commit of its own.
+
+    Raises:
+        StorageError: If the planned answer has one already, or was never planned.
+    """
+    with db.atomic():
+        _refuse_second_response(db, run_id, response)
+        added = db.execute(
+            """
+            INSERT INTO response (
+                run_id, revision_id, sample, text, raw, reasoning, prompt, prompt_sha256, finish_reason, flags,
+                n_prompt_tokens, n_tokens, duration_s, failure, failure_message, created_at
+            )
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                run_id,
+                response.revision_id,
+                response.sample,
+                None if response.text is None else clean_text(response.text),
+                response.raw,
+                clean_text(response.reasoning),
+                clean_text(response.prompt),
+                response.prompt_sha256,
+                response.finish_reason,
+                canonical_json(response.flags),
+                response.n_prompt_tokens,
+                response.n_tokens,
+                response.duration_s,
+                response.failure,
+                clean_text(response.failure_message),
+                now_utc(),
+            ],
+        )
+    return ResponseId(int(added.lastrowid or 0))
+
+
+def _refuse_second_response(db: Database, run_id: RunId, response: NewResponse) -> None:
+    stored = db.execute(
+        "SELECT id FROM response WHERE run_id = ? AND revision_id = ? AND sample = ?",
+        [run_id, response.revision_id, response.sample],
+    ).fetchall()
+    if stored:
+        raise StorageError(
+            f"Run {run_id} has this answer already, as response {stored[0]['id']}.",
+            safe="The stored answer was kept.",
+            todo="Resume the run: it asks only what is missing.",
+            detail=f"revision {response.revision_id}, sample {response.sample}",
+        )
+
+
+def _file_id(files: Table, file: FileIdentity) -> int:
+    """The row of a file with this content; its path is brought up to date."""
+    path = clean_text(file.path.as_posix())
+    files.insert({"sha256": file.sha256, "path": path, "size_bytes": file.size_bytes}, ignore=True)
+    (row,) = files.rows_where("sha256 = ?", [file.sha256])
+    files.update(row["id"], {"path": path})
+    return int(row["id"])
+
+
+def _judge_id(db: Database, judge: JudgeChoice) -> int:
+    """The rater that this judge is: the same file, mode and rubric are the same rater."""
+    definition = [_file_id(db.table("model_file"), judge.file), judge.mode, clean_text(judge.rubric)]
+    definition.append(judge.rubric_sha256)
+    db.execute(
+        "INSERT INTO rater (kind, name, model_file_id, mode, rubric, rubric_sha256)"
+        " VALUES ('judge_llm', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [clean_text(judge.file.path.name), *definition],
+    )
+    row = db.execute(
+        "SELECT id FROM rater WHERE kind = 'judge_llm'"
+        " AND model_file_id = ? AND mode = ? AND rubric = ? AND rubric_sha256 = ?",
+        definition,
+    ).fetchone()
+    return int(row["id"])
+
+
+def _run_from(row: sqlite3.Row) -> EvaluationRun:
+    with readable():
+        settings = decode_settings(row["settings"])
+        return EvaluationRun(
+            id=RunId(row["id"]),
+            status=RunStatus(row["status"]),
+            settings=settings,
+            created_at=datetime.fromisoformat(row["created_at"]),
+            finished_at=None if row["finished_at"] is None else datetime.fromisoformat(row["finished_at"]),
+            n_questions=row["n_questions"],
+            llm_name=row["llm_name"] or settings.model_file.path.name,
+            versions=tuple((name, version) for name, version in json.loads(row["versions"])),
+            device=row["device"] or "",
+        )
