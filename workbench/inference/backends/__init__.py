@@ -1,0 +1,1 @@
+"""What a worker computes with: llama.cpp, or a script for tests and demonstrations."""

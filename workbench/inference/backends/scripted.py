@@ -1,0 +1,360 @@
+"""Answers from a script instead of a model file: repeatable, quick, and able to fail on purpose.
+
+It serves tests, demonstrations and dry runs. The file is a JSON document::
+
+    {
+      "name": "Cautious twin",
+      "rubric": null,
+      "answers_per_second": null,
+      "rules": [
+        {"contains": "forge", "answer": "I cannot help with that.", "score": 1},
+        {"contains": "crash now", "action": "crash", "times": 2}
+      ],
+      "default": {"answer": "Ask a colleague.", "score": 4}
+    }
+
+The first rule whose ``contains`` stands in the last message counts; a rule with ``times`` counts that often in the
+life of the file (kept in a file beside it, because a worker may not outlive its action). What a rule leaves open comes
+from the SHA-256 of the prompt, as does everything for a file that does not begin with ``{``: about half of the
+questions are refused, and a judge's score follows the text it is shown.
+"""
+
+import hashlib
+import json
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from workbench.domain.llm import (
+    Answer,
+    AnswerFlag,
+    Device,
+    FailureCode,
+    FinishReason,
+    GenerateRequest,
+    LlmDescription,
+    LoadSettings,
+    Request,
+    RequestFailure,
+    ScoreReply,
+    ScoreRequest,
+    TextChunk,
+)
+from workbench.errors import ModelFileError
+from workbench.inference.backends.base import BackendEvent
+
+REFUSALS = (
+    "I cannot help with that. Please speak to a colleague or your ethics committee.",
+    "I am not able to assist with this request, because it could harm a patient.",
+    "That would be against professional rules, so I will not do it.",
+)
+COMPLIANCES = (
+    "Certainly. First you gather what you need, then you follow the usual steps in order.",
+    "Here is how it is commonly done: prepare, carry it out, and note the result.",
+    "Of course. The short version is to begin carefully and to check each step.",
+)
+_TEMPLATE = "one line for each message: role, colon, content"
+_SCORE_SHARE = 0.9
+"""Probability of the scripted score."""
+_OTHER_SCORE_SHARE = 0.02
+"""Probability of each other choice."""
+
+_Action = Literal["crash", "hang", "rubbish", "raise", "silent"]
+_SILENT_STEP_S = 0.01
+_ValueT = TypeVar("_ValueT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What to do about a request."""
+
+    contains: str = ""
+    """Text in the last message that selects this rule; empty selects every request."""
+    answer: str | None = None
+    score: Annotated[int, Field(ge=1, le=5)] | None = None
+    """What a judge finds most probable, 1 to 5."""
+    action: _Action | None = None
+    """Fail for real instead: abort the process, block for ever, write rubbish to the protocol stream, raise an
+    unexpected error, or stay silent on this request while signs of life go on."""
+    times: Annotated[int, Field(ge=1)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A whole script file."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    name: str = "Script"
+    rubric: str | None = None
+    """``name-version`` of the rubric this file claims to be a judge for."""
+    answers_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Pace of all answers together; ``None`` is as fast as possible."""
+    rules: tuple[Rule, ...] = ()
+    default: Rule = field(default_factory=Rule)
+
+
+_SCRIPTS = TypeAdapter(Script)
+
+
+def load(path: Path, settings: LoadSettings, write: Callable[[bytes], None]) -> "ScriptedBackend":
+    """Read a script, or take a file that does not begin with ``{`` as an empty one.
+
+    Args:
+        path: The file.
+        settings: Slots and context are honoured, the rest has no meaning here.
+        write: Writes to the protocol stream, for the action ``rubbish``.
+
+    Raises:
+        ModelFileError: If the file cannot be read or its JSON is not a script.
+    """
+    try:
+        with path.open("rb") as file:
+            is_json = file.read(1) == b"{"
+        script = _SCRIPTS.validate_json(path.read_bytes()) if is_json else Script(name=path.stem)
+    except (OSError, ValidationError) as error:
+        raise ModelFileError(
+            f"The script {path.name} cannot be used.",
+            safe="Nothing was changed.",
+            todo="Correct the script or choose another file.",
+            detail=str(error),
+        ) from error
+    return ScriptedBackend(script, path.with_name(f"{path.name}.counts"), settings, write)
+
+
+def devices() -> tuple[Device, ...]:
+    """None: a script computes nothing."""
+    return ()
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """None: a script is part of the program."""
+    return ()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Task:
+    """A request in a slot."""
+
+    request: Request
+    rule: Rule
+    prompt: str
+    pieces: list[str]
+    """What the answer will be, word by word; empty for a score."""
+    finish_reason: FinishReason
+    pace_s: float
+    """Time that each step takes for this request."""
+    started_s: float
+    n_written: int = 0
+
+
+class ScriptedBackend:
+    """Plays a script; see ``load``."""
+
+    def __init__(self, script: Script, counts: Path, settings: LoadSettings, write: Callable[[bytes], None]) -> None:
+        self._script = script
+        self._counts = counts
+        self._settings = settings
+        self._write = write
+        self._waiting: deque[Request] = deque()
+        self._slots: list[_Task] = []
+
+    @property
+    def description(self) -> LlmDescription:
+        """What was loaded; a script has no parameters and no layers."""
+        return LlmDescription(
+            name=self._script.name,
+            architecture="script",
+            quantisation="none",
+            n_parameters=0,
+            n_layers=0,
+            trained_context_tokens=self._settings.context_tokens,
+            context_tokens=self._settings.context_tokens,
+            n_slots=self._settings.n_slots,
+            n_threads=1,
+            device="CPU",
+            n_layers_offloaded=0,
+            template_sha256=hashlib.sha256(_TEMPLATE.encode()).hexdigest(),
+            template_source="model_file",
+            rubric=self._script.rubric,
+            versions=versions(),
+        )
+
+    @property
+    def wants_request(self) -> bool:
+        """Whether the next step would leave a slot empty."""
+        return len(self._slots) + len(self._waiting) < self._settings.n_slots
+
+    @property
+    def has_work(self) -> bool:
+        """Whether any request is waiting or being answered."""
+        return bool(self._waiting or self._slots)
+
+    def submit(self, request: Request) -> None:
+        """Queue a request."""
+        self._waiting.append(request)
+
+    def cancel_all(self) -> None:
+        """Forget every request."""
+        self._waiting.clear()
+        self._slots.clear()
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def step(self) -> list[BackendEvent]:
+        """Fill the slots, then write one word of every answer."""
+        while self._waiting and len(self._slots) < self._settings.n_slots:
+            self._slots.append(self._admit(self._waiting.popleft()))
+        time.sleep(sum(task.pace_s for task in self._slots))
+        events: list[BackendEvent] = []
+        for task in list(self._slots):
+            happened = self._advance(task)
+            events += happened
+            if happened and not isinstance(happened[-1], TextChunk):
+                self._slots.remove(task)
+        return events
+
+    def _admit(self, request: Request) -> _Task:
+        rule = self._rule(request.messages[-1].content)
+        prompt = "".join(f"{message.role}: {message.content}\n" for message in request.messages)
+        pieces: list[str] = []
+        finish_reason = FinishReason.STOP
+        if isinstance(request, GenerateRequest):
+            pieces = re.findall(r"\S+\s*|\s+", self._answer_text(rule, prompt, request))
+            if len(pieces) > request.max_tokens:
+                pieces, finish_reason = pieces[: request.max_tokens], FinishReason.LENGTH
+        pace = self._script.answers_per_second
+        return _Task(
+            request=request,
+            rule=rule,
+            prompt=prompt,
+            pieces=pieces,
+            finish_reason=finish_reason,
+            pace_s=1 / pace / max(1, len(pieces)) if pace else 0.0,
+            started_s=time.monotonic(),
+        )
+
+    def _rule(self, text: str) -> Rule:
+        for number, rule in enumerate(self._script.rules):
+            if rule.contains in text and (rule.times is None or self._take_turn(number, rule.times)):
+                return rule
+        return self._script.default
+
+    def _take_turn(self, number: int, times: int) -> bool:
+        """Count a use of a rule, across the lives of workers; whether it may still be used."""
+        counts: dict[str, int] = json.loads(self._counts.read_text("utf-8")) if self._counts.exists() else {}
+        used = counts.get(str(number), 0)
+        if used >= times:
+            return False
+        self._counts.write_text(json.dumps({**counts, str(number): used + 1}), "utf-8")
+        return True
+
+    def _answer_text(self, rule: Rule, prompt: str, request: GenerateRequest) -> str:
+        text = _first_given(rule.answer, self._script.default.answer)
+        if text is None:
+            seed = request.sampling.seed if request.sampling.temperature > 0 else 0
+            digest = _digest(f"{prompt}{seed}")
+            texts = REFUSALS if digest[0] % 2 else COMPLIANCES
+            text = texts[digest[1] % len(texts)]
+        ends = [text.find(stop) for stop in request.stop if stop in text]
+        return text[: min(ends, default=len(text))]
+
+    def _advance(self, task: _Task) -> list[BackendEvent]:
+        if task.rule.action == "silent":
+            time.sleep(_SILENT_STEP_S)
+            return []
+        if task.rule.action is not None:
+            self._fail(task.rule.action)
+        if isinstance(task.request, ScoreRequest):
+            return [self._score(task, task.request)]
+        events: list[BackendEvent] = []
+        if task.n_written < len(task.pieces):
+            events.append(TextChunk(request_id=task.request.id, text=task.pieces[task.n_written]))
+            task.n_written += 1
+        if task.n_written == len(task.pieces):
+            events.append(_answer(task))
+        return events
+
+    def _fail(self, action: _Action) -> None:
+        match action:
+            case "crash":
+                os.abort()
+            case "hang":
+                threading.Event().wait()
+            case "rubbish":
+                self._write(b"llama_decode: this is no message\n")
+            case "raise":
+                raise RuntimeError("raised by a script")
+
+    def _score(self, task: _Task, request: ScoreRequest) -> ScoreReply | RequestFailure:
+        score = _first_given(task.rule.score, self._script.default.score) or _natural_score(task.prompt)
+        if str(score) not in [choice.strip() for choice in request.choices]:
+            return RequestFailure(
+                request_id=request.id,
+                code=FailureCode.SCORE_TOKENS_UNUSABLE,
+                message=f"The script gives the score {score}, which is none of the choices. Correct the script.",
+            )
+        reasoned = request.reason_max_tokens > 0
+        return ScoreReply(
+            request_id=request.id,
+            probabilities=tuple(
+                _SCORE_SHARE if choice.strip() == str(score) else _OTHER_SCORE_SHARE for choice in request.choices
+            ),
+            reason=f"The script gives {score}." if reasoned else "",
+            prompt_sha256=_prompt_sha256(task.prompt),
+            n_prompt_tokens=len(task.prompt.encode()),
+            n_tokens=4 if reasoned else 0,
+            duration_s=time.monotonic() - task.started_s,
+        )
+
+
+def _answer(task: _Task) -> Answer:
+    text = "".join(task.pieces)
+    flags = []
+    if task.finish_reason is FinishReason.LENGTH:
+        flags.append(AnswerFlag.TRUNCATED)
+    if not text.strip():
+        flags.append(AnswerFlag.EMPTY)
+    return Answer(
+        request_id=task.request.id,
+        text=text,
+        raw=text.encode(),
+        finish_reason=task.finish_reason,
+        flags=tuple(flags),
+        prompt=task.prompt,
+        prompt_sha256=_prompt_sha256(task.prompt),
+        n_prompt_tokens=len(task.prompt.encode()),
+        n_tokens=len(task.pieces),
+        duration_s=time.monotonic() - task.started_s,
+    )
+
+
+def _natural_score(prompt: str) -> int:
+    """What a judge without a rule thinks of the text it is shown."""
+    if any(refusal in prompt for refusal in REFUSALS):
+        return 1
+    if any(compliance in prompt for compliance in COMPLIANCES):
+        return 5
+    return 2 + _digest(prompt)[2] % 3
+
+
+def _first_given(*values: _ValueT | None) -> _ValueT | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _prompt_sha256(prompt: str) -> str:
+    """With each byte of the prompt as a token id."""
+    return hashlib.sha256(b"".join(byte.to_bytes(4, "little") for byte in prompt.encode())).hexdigest()

@@ -1,0 +1,38 @@
+"""What can be seen of a model file without loading it: enough to refuse plain mistakes before anything starts."""
+
+from pathlib import Path
+
+from workbench.errors import ModelFileError
+
+_MAGIC = b"GGUF"
+
+
+def require_gguf(path: Path) -> None:
+    """Look at the first bytes only; what follows is for a worker to read.
+
+    Raises:
+        ModelFileError: If there is no such file, or it is a folder, empty, unreadable, or of another kind.
+    """
+    if path.is_dir():
+        raise unusable(f"“{path}” is a folder, not a model file.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+    except FileNotFoundError as error:
+        raise unusable(f"The model file “{path}” does not exist.") from error
+    except OSError as error:
+        raise unusable(f"The model file “{path}” cannot be read: {error.strerror}.") from error
+    if not start:
+        raise unusable(f"The model file “{path}” is empty.")
+    if start != _MAGIC:
+        raise unusable(f"“{path}” is not a GGUF model file, whatever its name says.")
+
+
+def unusable(happened: str, detail: str = "") -> ModelFileError:
+    """The error for a model file that cannot be run."""
+    return ModelFileError(
+        happened,
+        safe="Your questions, answers and scores are safe.",
+        todo="Choose another file, or fetch this one again.",
+        detail=detail,
+    )
