@@ -167,8 +167,10 @@ def _settings(
     llm: LlmChoice, request: EvaluationRequest, judge: JudgeChoice | None
 ) -> Generator[Progress, None, RunSettings]:
     adapter: FileIdentity | None = None
+    applied: AdapterChoice | None = None
     if llm.adapter is not None:
         adapter = yield from identify_adapter(llm.adapter.path)
+        applied = replace(llm.adapter, path=adapter.path)  # absolute: the worker runs in another folder
     return RunSettings(
         model_file=(yield from identify(llm.path)),
         adapter=adapter,
@@ -178,6 +180,6 @@ def _settings(
         preset=request.preset,
         sampling=request.sampling,
         max_tokens=request.max_tokens,
-        load=replace(request.load, adapter=llm.adapter),
+        load=replace(request.load, adapter=applied),
         judge=judge,
     )

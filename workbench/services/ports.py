@@ -93,6 +93,11 @@ class EvaluationStore(Protocol):
         """The database file."""
         ...
 
+    @property
+    def sqlite_version(self) -> str:
+        """Version of the SQLite library in use."""
+        ...
+
     def save_question_set(self, name: str, drafts: Sequence[QuestionDraft]) -> None:
         """Create or update a set: a draft whose wording is new becomes a new revision; nothing is deleted."""
         ...
