@@ -33,6 +33,13 @@ def this_computer() -> Computer:
     )
 
 
+def usable_cores() -> int:
+    """Physical processor cores this process may use; two threads of one core share its arithmetic."""
+    n_cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux only; elsewhere every core may be used
+    return n_cores if allowed is None else min(n_cores, len(allowed(0)))
+
+
 def free_disk_bytes(folder: Path) -> int:
     """Room left on the volume of a folder; the nearest existing parent is asked where it does not exist yet."""
     existing = folder

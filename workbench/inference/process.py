@@ -24,6 +24,10 @@ if sys.platform == "win32":
 else:
     _CREATION_FLAGS = 0
 
+_WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
+"""Compute threads that wait for each other sleep instead of spinning. Beside one other busy program on two cores, a
+small file was answered in 7 seconds instead of 80. What the person has set in the environment goes first."""
+
 _SIGNALS_IN_WORDS = {
     "SIGABRT": "stopped itself after an internal error",
     "SIGBUS": "crashed while reading memory or its file",
@@ -212,6 +216,7 @@ def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             creationflags=_CREATION_FLAGS,
+            env={**_WORKER_ENVIRONMENT, **os.environ},
             cwd=paths.resources_dir().parent,  # the same program code, and nothing from the folder one happens to be in
         )
     except OSError as error:

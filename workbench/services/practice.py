@@ -1,7 +1,5 @@
 """The practice evaluation: everything shipped, nothing to choose."""
 
-from dataclasses import replace
-
 from workbench.domain.llm import LoadSettings
 from workbench.domain.questions import QuestionSelection
 from workbench.domain.runs import JudgeMode
@@ -28,6 +26,6 @@ def practice_request(resources: Resources) -> EvaluationRequest:
         sampling=preset.sampling,
         max_tokens=_MAX_TOKENS,
         samples=preset.samples,
-        load=replace(LoadSettings(), context_tokens=1024),
+        load=LoadSettings(n_slots=8, context_tokens=1024),
         judge=JudgeRequest(path=files.judge, mode=JudgeMode.SCORE),
     )

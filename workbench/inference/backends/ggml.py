@@ -4,8 +4,7 @@ import ctypes
 from pathlib import Path
 from typing import Final, Literal
 
-import psutil
-
+from workbench.computer import this_computer
 from workbench.domain.llm import Device
 
 _KINDS: Final[dict[int, Literal["cpu", "gpu", "accelerator"]]] = {0: "cpu", 1: "gpu", 2: "gpu", 3: "accelerator"}
@@ -49,8 +48,8 @@ class Ggml:
         self._base.ggml_backend_dev_memory(handle, ctypes.byref(free), ctypes.byref(total))
         free_bytes, total_bytes = free.value, total.value
         if kind == "cpu":  # ggml does not know what other programs use
-            memory = psutil.virtual_memory()
-            free_bytes, total_bytes = memory.available, memory.total
+            computer = this_computer()
+            free_bytes, total_bytes = computer.memory_free_bytes, computer.memory_total_bytes
         return Device(
             name=self._text("ggml_backend_dev_name", handle),
             description=self._text("ggml_backend_dev_description", handle),

@@ -1,7 +1,6 @@
 """Answers with llama.cpp: loads a model file and runs requests through the scheduler."""
 
 import functools
-import os
 import platform
 import re
 from contextlib import ExitStack
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import psutil
 
 from workbench import __version__
+from workbench.computer import usable_cores
 from workbench.domain.llm import (
     AdapterChoice,
     AnswerFlag,
@@ -33,6 +32,7 @@ from workbench.inference.prompts import RequestRefusedError
 from workbench.inference.scheduler import N_PREFIXES, BatchToken, DecodeError, Logits, Scheduler
 from workbench.inference.writers import Desk, Writer, make_writer
 
+_TINY_PARAMETERS: Final = 20_000_000
 _ALL_LAYERS: Final = -1
 _RUBRIC_KEY: Final = "workbench.rubric"
 _PROBE_TEXT: Final = "Is it safe to take two tablets?"
@@ -77,12 +77,15 @@ def versions() -> tuple[tuple[str, str], ...]:
     )
 
 
-def default_threads() -> int:
-    """One for each processor core that may be used, less one for the window where there are more than two."""
-    n_cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = getattr(os, "sched_getaffinity", None)  # Linux only; elsewhere every core may be used
-    if allowed is not None:
-        n_cores = min(n_cores, len(allowed(0)))
+def default_threads(n_parameters: int) -> int:
+    """Compute threads for an llm of this size.
+
+    One for each processor core, less one for the window where there are more than two. A tiny llm gets one thread:
+    its steps are so short that threads would spend them waiting for each other.
+    """
+    if n_parameters < _TINY_PARAMETERS:
+        return 1
+    n_cores = usable_cores()
     return n_cores - 1 if n_cores > 2 else n_cores
 
 
@@ -261,7 +264,7 @@ def _open_context(
             n_sequences=n_sequences,
             n_cells=(settings.n_slots + 1) * _context_tokens(model, settings),
             n_batch=max(settings.n_batch, n_sequences),
-            n_threads=settings.n_threads or default_threads(),
+            n_threads=settings.n_threads or default_threads(model.n_parameters),
         )
     except native.NativeError as error:
         raise _not_loadable(path, str(error)) from error
@@ -349,7 +352,7 @@ def _describe(
         trained_context_tokens=model.trained_context_tokens,
         context_tokens=_context_tokens(model, settings),
         n_slots=settings.n_slots,
-        n_threads=settings.n_threads or default_threads(),
+        n_threads=settings.n_threads or default_threads(model.n_parameters),
         device=max(layers, key=lambda device: layers[device], default="CPU"),
         n_layers_offloaded=min(_n_offloaded(model), model.n_layers),
         template_sha256=template.sha256,
