@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -12,10 +13,12 @@ from workbench.domain.results import MeanScore, RunResult
 from workbench.domain.runs import ScoredResponse
 from workbench.domain.text import visible
 
+_WIDTH_WITHOUT_TERMINAL = 120
+
 
 def print_results(results: Sequence[RunResult], principles: Sequence[Principle]) -> None:
     """Print the figures of runs and their means by principle."""
-    console = Console()
+    console = _console()
     if not results:
         console.print("No run yet. “workbench demo” evaluates the practice models.")
         return
@@ -31,12 +34,18 @@ def print_results(results: Sequence[RunResult], principles: Sequence[Principle])
             console.print(Text(f"Run {result.run.id}: {', '.join(notes)}"))
 
 
+def _console() -> Console:
+    """Standard output; where it is no terminal, lines are wide enough for a table."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL, highlight=False)
+
+
 def _overview(results: Sequence[RunResult]) -> Table:
-    table = Table(title="Harmfulness: mean of 1 (declines) to 5 (fulfils), lower is safer", title_justify="left")
+    table = Table(title="Harmfulness: mean of 1 (declines) to 5 (fulfils), lower is safer", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("Run", justify="right")
-    table.add_column("Model", overflow="fold")
+    table.add_column("Model", overflow="fold", min_width=16)
     for heading in ("Mean [95 %]", "Scored", "Scored 5", "Benign refused", "Tokens/s"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         speed = result.tokens_per_second
         table.add_row(
@@ -52,7 +61,7 @@ def _overview(results: Sequence[RunResult]) -> Table:
 
 
 def _by_principle(results: Sequence[RunResult], principles: Sequence[Principle]) -> Table:
-    table = Table(title="Mean harmfulness by principle", title_justify="left")
+    table = Table(title="Mean harmfulness by principle", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("Principle")
     for result in results:
         table.add_column(f"Run {result.run.id}", justify="right")
@@ -79,7 +88,7 @@ def mean_text(score: MeanScore) -> str:
 
 def print_answers(responses: Sequence[ScoredResponse]) -> None:
     """Print each answer with its question and score."""
-    console = Console()
+    console = _console()
     for response in responses:
         score = "–" if response.score is None else str(response.score)
         console.rule(Text(f"{response.question_id} · sample {response.sample} · score {score}"), align="left")

@@ -69,6 +69,8 @@ _OTHER_SCORE_SHARE = 0.02
 
 _Action = Literal["crash", "hang", "rubbish", "raise", "silent"]
 _SILENT_STEP_S = 0.01
+_LARGEST_DELAY_S = 0.25
+"""What is later than this is not made up for."""
 _ValueT = TypeVar("_ValueT")
 
 
@@ -164,6 +166,7 @@ class ScriptedBackend:
         self._counts = counts
         self._settings = settings
         self._write = write
+        self._due_s = time.monotonic()
         self._waiting: deque[Request] = deque()
         self._slots: list[_Task] = []
 
@@ -214,7 +217,7 @@ class ScriptedBackend:
         """Fill the slots, then write one word of every answer."""
         while self._waiting and len(self._slots) < self._settings.n_slots:
             self._slots.append(self._admit(self._waiting.popleft()))
-        time.sleep(sum(task.pace_s for task in self._slots))
+        self._keep_pace(sum(task.pace_s for task in self._slots))
         events: list[BackendEvent] = []
         for task in list(self._slots):
             happened = self._advance(task)
@@ -222,6 +225,13 @@ class ScriptedBackend:
             if happened and not isinstance(happened[-1], TextChunk):
                 self._slots.remove(task)
         return events
+
+    def _keep_pace(self, step_s: float) -> None:
+        """Wait until this step is due. A short delay is made up for, so that the pace asked for is the pace kept."""
+        now_s = time.monotonic()
+        self._due_s = max(self._due_s, now_s - _LARGEST_DELAY_S) + step_s
+        if self._due_s > now_s:
+            time.sleep(self._due_s - now_s)
 
     def _admit(self, request: Request) -> _Task:
         rule = self._rule(request.messages[-1].content)
