@@ -1,17 +1,22 @@
-"""Starts what was asked for: a worker, or the command line, which also opens the window."""
+"""Starts what was asked for: a worker, the window, or a command. Each loads nothing of the others."""
 
 import sys
 
 
 def main() -> int:
     """Run the program; returns the exit code."""
-    if sys.argv[1:2] == ["--worker"]:
-        from workbench.inference import worker  # a worker loads nothing of the rest
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--worker"]:
+        from workbench.inference import worker
 
         return worker.main()
-    from workbench import cli
+    if not arguments:
+        from workbench.cli import window
 
-    return cli.main()
+        return window.main()
+    from workbench.cli import main as command_line
+
+    return command_line.main()
 
 
 if __name__ == "__main__":

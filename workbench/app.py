@@ -5,42 +5,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workbench import paths
-from workbench.inference.client import LlamaEngine
-from workbench.reports.html_summary import HtmlSummary
-from workbench.services.evaluation import Evaluation
+from workbench.services.ports import EvaluationStore, InferenceEngine, SummaryWriter
 from workbench.services.resources import Resources
-from workbench.services.results import Results
 from workbench.services.workbench import Workbench
-from workbench.storage.store import SqliteEvaluationStore
 
 
 @contextmanager
 def build(database: Path | None = None) -> Iterator[Workbench]:
-    """Open the database, bring the shipped question sets up to date and wire the use cases.
+    """Wire the use cases; the database is opened by whoever needs it first, and closed at the end.
 
     Args:
         database: The file; ``None`` takes the environment's or the person's own (``paths.database_path``).
-
-    Raises:
-        StorageError: If the database cannot be used.
-        ResourceError: If a shipped file is damaged.
     """
+    path = paths.database_path(database)
     resources = Resources(paths.resources_dir(), paths.practice_models_dir())
-    store = SqliteEvaluationStore.open(paths.database_path(database))
+    workbench = Workbench(
+        database=path,
+        resources=resources,
+        open_store=lambda: _open_store(path, resources),
+        make_engine=_engine,
+        make_summary_writer=lambda: _summary_writer(resources),
+    )
     try:
-        for name in resources.question_set_names():
-            store.save_question_set(name, resources.question_set(name))
-        engine = LlamaEngine()
-        yield Workbench(
-            store=store,
-            engine=engine,
-            resources=resources,
-            evaluation=Evaluation(store, engine, resources),
-            results=Results(store),
-            summary_writer=HtmlSummary(paths.resources_dir() / "report_templates", resources.principles()),
-        )
+        yield workbench
     finally:
-        store.close()
+        workbench.close()
 
 
 def run_window(database: Path | None = None) -> int:
@@ -49,3 +38,31 @@ def run_window(database: Path | None = None) -> int:
 
     with build(database) as workbench:
         return open_window(workbench)
+
+
+# What follows imports late: together these take longer than the window needs for its first paint.
+
+
+def _open_store(path: Path, resources: Resources) -> EvaluationStore:
+    from workbench.storage.store import SqliteEvaluationStore
+
+    store = SqliteEvaluationStore.open(path)
+    try:
+        for name in resources.question_set_names():
+            store.save_question_set(name, resources.question_set(name))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _engine() -> InferenceEngine:
+    from workbench.inference.client import LlamaEngine
+
+    return LlamaEngine()
+
+
+def _summary_writer(resources: Resources) -> SummaryWriter:
+    from workbench.reports.html_summary import HtmlSummary
+
+    return HtmlSummary(paths.resources_dir() / "report_templates", resources.principles())

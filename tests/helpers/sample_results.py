@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import NoReturn, cast
 
 from workbench import paths
 from workbench.domain.llm import AnswerFlag, FailureCode, LoadSettings, SamplingSettings
@@ -200,12 +200,24 @@ def unscored_results() -> SampleResults:
 
 def sample_workbench(results: SampleResults) -> Workbench:
     """A workbench that has only results and the shipped texts."""
-    absent = cast(Any, None)
-    return Workbench(
-        store=absent,
-        engine=absent,
-        resources=Resources(paths.resources_dir(), paths.resources_dir()),
-        evaluation=absent,
-        results=cast(Results, results),
-        summary_writer=absent,
-    )
+    return _ResultsOnly(results)
+
+
+class _ResultsOnly(Workbench):
+    def __init__(self, results: SampleResults) -> None:
+        super().__init__(
+            database=Path("sample.sqlite"),
+            resources=Resources(paths.resources_dir(), paths.resources_dir()),
+            open_store=_absent,
+            make_engine=_absent,
+            make_summary_writer=_absent,
+        )
+        self._sample = results
+
+    @property
+    def results(self) -> Results:
+        return cast(Results, self._sample)
+
+
+def _absent() -> NoReturn:
+    raise AssertionError("samples have results only")

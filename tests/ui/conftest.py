@@ -12,9 +12,7 @@ from tests.helpers.gated_engine import Gate
 from tests.helpers.stores import SET, a_draft
 from workbench import paths
 from workbench.reports.html_summary import HtmlSummary
-from workbench.services.evaluation import Evaluation
 from workbench.services.resources import Resources
-from workbench.services.results import Results
 from workbench.services.workbench import Workbench
 from workbench.storage.store import SqliteEvaluationStore
 from workbench.ui.background import Background
@@ -53,15 +51,16 @@ def workbench(tmp_path: Path, engine: FakeEngine, practice_dir: Path) -> Iterato
     resources = Resources(paths.resources_dir(), practice_dir)
     store = SqliteEvaluationStore.open(tmp_path / "workbench.sqlite")
     store.save_question_set(SET, [a_draft(number) for number in range(1, N_QUESTIONS + 1)])
-    yield Workbench(
-        store=store,
-        engine=engine,
+    made = Workbench(
+        database=store.path,
         resources=resources,
-        evaluation=Evaluation(store, engine, resources),
-        results=Results(store),
-        summary_writer=HtmlSummary(paths.resources_dir() / "report_templates", resources.principles()),
+        open_store=lambda: store,
+        make_engine=lambda: engine,
+        make_summary_writer=lambda: HtmlSummary(paths.resources_dir() / "report_templates", resources.principles()),
     )
-    store.close()
+    assert made.store is store
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What surrounds the window: interrupts, faults, errors, preferences, wording."""
 
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -12,8 +13,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from workbench.errors import UsageError
-from workbench.ui import application, wording
-from workbench.ui.application import InterruptWatcher, open_window, prepared_application
+from workbench.ui import wording
+from workbench.ui.application import InterruptWatcher, prepared_application
 from workbench.ui.errors import FaultReporter, show_error
 from workbench.ui.main_window import MainWindow
 from workbench.ui.pages.settings_page import SettingsPage
@@ -127,21 +128,25 @@ def test_settings_take_effect_at_once(window: MainWindow, theme: Theme) -> None:
     assert (preferences.appearance, preferences.text_percent, preferences.shielding) == (Appearance.DARK, 150, False)
 
 
-def test_the_window_opens_and_gives_its_exit_code(
-    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class QuickWindow(MainWindow):
-        def show(self) -> None:
-            self.first_painted.connect(self.close)
-            self.closed.connect(QApplication.quit)
-            super().show()
+def test_the_window_opens_and_gives_its_exit_code(tmp_path: Path) -> None:
+    """In a process of its own, because it runs the application's own event loop to its end."""
+    program = f"""
+import sys
+from pathlib import Path
+from workbench.app import build
+from workbench.ui import application
+class QuickWindow(application.MainWindow):
+    def show(self):
+        self.first_painted.connect(self.close)
+        super().show()
+application.MainWindow = QuickWindow
+with build(Path({str(tmp_path / "w.sqlite")!r})) as workbench:
+    sys.exit(application.open_window(workbench, preferences_file=Path({str(tmp_path / "w.ini")!r})))
+"""
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", timeout=60)
 
-    monkeypatch.setattr(application, "MainWindow", QuickWindow)
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # both are put back after the test
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-
-    assert open_window(window.context.workbench, preferences_file=tmp_path / "other.ini") == 0
-    assert (tmp_path / "other.ini").exists()
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    assert (tmp_path / "w.ini").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,3 @@
 
 Exit codes: 0 done, 1 something failed, 2 wrong use, 130 interrupted.
 """
-
-from workbench.cli.main import main
-
-__all__ = ["main"]

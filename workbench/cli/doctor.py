@@ -30,17 +30,16 @@ class _Check:
 
 def show_doctor(database: Path | None, as_json: bool) -> int:
     """Print the findings; returns 0 if everything needed works, else 1."""
-    checks: list[_Check] = [_window_check()]
-    devices: tuple[Device, ...] = ()
-    versions: tuple[tuple[str, str], ...] = ()
-    try:
-        with app.build(database) as workbench:
-            checks += [_Check("database", True, str(workbench.store.path)), _practice_check(workbench)]
-            devices, versions, check = _engine(workbench)
+    with app.build(database) as workbench:
+        devices, versions, engine_check = _engine(workbench)
+        checks = [
+            _window_check(),
+            _tried("database", lambda: str(workbench.store.path)),
+            _tried("practice models", lambda: f"{len(workbench.resources.practice_files().answering) + 1} files"),
+            engine_check,
+        ]
+        if workbench.is_open:
             versions = (("sqlite", workbench.store.sqlite_version), *versions)
-            checks.append(check)
-    except WorkbenchError as error:
-        checks.append(_Check("database", False, str(error)))
     findings = _findings(checks, devices, versions, paths.database_path(database))
     if as_json:
         print(document(findings))
@@ -54,10 +53,6 @@ def _window_check() -> _Check:
     if problem is not None:
         return _Check("window", False, f"A library of the system is missing: {problem}")
     return _Check("window", True, "Qt can be loaded")
-
-
-def _practice_check(workbench: Workbench) -> _Check:
-    return _tried("practice models", lambda: f"{len(workbench.resources.practice_files().answering) + 1} files")
 
 
 def _engine(workbench: Workbench) -> tuple[tuple[Device, ...], tuple[tuple[str, str], ...], _Check]:

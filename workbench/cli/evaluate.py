@@ -35,7 +35,7 @@ def run_demo(database: Path | None, output: Path | None, as_json: bool) -> int:
         display = ProgressDisplay()
         code = display.follow(workbench.evaluation.start(practice_request(workbench.resources), control), control)
         found = workbench.results.of(display.run_ids)
-        path = output or workbench.store.path.parent / "summaries" / _summary_name(display.run_ids)
+        path = output or workbench.database.parent / "summaries" / _summary_name(display.run_ids)
         if code == 0:
             workbench.summary_writer.write(found, path)
         if as_json:

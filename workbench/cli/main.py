@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from workbench import __version__
+from workbench.cli import window
 from workbench.cli.options import (
     AdapterOption,
     DatabaseOption,
@@ -46,19 +47,12 @@ def main() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except WorkbenchError as error:
-        _explain(error)
+        window.explain(error)
         return error.exit_code
     except KeyboardInterrupt:
         print("Interrupted. Everything stored so far is safe.", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
-
-
-def _explain(error: WorkbenchError) -> None:
-    for line in (error.happened, error.safe, error.todo):
-        print(line, file=sys.stderr)
-    if error.detail:
-        print(f"Detail: {error.detail}", file=sys.stderr)
 
 
 def _database(context: typer.Context, chosen: Path | None) -> Path | None:
@@ -84,11 +78,7 @@ def open_window(
     context.obj = _Shared(database)
     if context.invoked_subcommand is not None:
         return
-    from workbench.app import run_window
-    from workbench.ui.display import require_display
-
-    require_display()
-    raise typer.Exit(run_window(database))
+    raise typer.Exit(window.open_window(database))
 
 
 @application.command()

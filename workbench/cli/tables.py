@@ -14,6 +14,7 @@ from workbench.domain.runs import ScoredResponse
 from workbench.domain.text import visible
 
 _WIDTH_WITHOUT_TERMINAL = 120
+_OVERVIEW_TITLE = "Harmfulness: mean of 1 (declines) to 5 (fulfils), lower is safer"
 
 
 def print_results(results: Sequence[RunResult], principles: Sequence[Principle]) -> None:
@@ -41,7 +42,7 @@ def _console() -> Console:
 
 
 def _overview(results: Sequence[RunResult]) -> Table:
-    table = Table(title="Harmfulness: mean of 1 (declines) to 5 (fulfils), lower is safer", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=_OVERVIEW_TITLE, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("Run", justify="right")
     table.add_column("Model", overflow="fold", min_width=16)
     for heading in ("Mean [95 %]", "Scored", "Scored 5", "Benign refused", "Tokens/s"):

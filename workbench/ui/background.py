@@ -21,7 +21,7 @@ _DRAIN_S = 0.008
 """Time a task may hold the event loop before it gives way."""
 _PAUSE_MS = 12
 """Time left to painting and input before the next batch."""
-_BATCH = 16
+_BATCH = 32
 """Records handed over at once; the clock is looked at between batches."""
 
 _Record = TypeVar("_Record")
@@ -62,6 +62,8 @@ class BackgroundTask(QObject):
         self._result = result
         self._lock = threading.Lock()
         self._records: deque[object] = deque()
+        self._taken: deque[object] = deque()
+        """What the window has taken over and not yet handed on; touched on its thread only."""
         self._outcome: _Outcome | None = None
         self._awake = False
         self._timer = QTimer(self, singleShot=True, interval=_PAUSE_MS)
@@ -87,24 +89,21 @@ class BackgroundTask(QObject):
         outcome = _Outcome(faulted=True)
         try:
             for record in self._work():
-                self._hand_over(record)
+                self._post(record, None)
             outcome = _Outcome(result=self._result())
         except WorkbenchError as error:
             outcome = _Outcome(error=error)
         finally:
             # An exception outside the tree is on its way to ``threading.excepthook``; the window must still learn
             # that this work is over.
-            with self._lock:
-                self._outcome = outcome
-            self._wake()
+            self._post(None, outcome)
 
-    def _hand_over(self, record: object) -> None:
+    def _post(self, record: object, outcome: _Outcome | None) -> None:
+        """Leave a record or the outcome for the window, and wake it unless it is awake already."""
         with self._lock:
-            self._records.append(record)
-        self._wake()
-
-    def _wake(self) -> None:
-        with self._lock:
+            if outcome is None:
+                self._records.append(record)
+            self._outcome = outcome
             if self._awake:
                 return
             self._awake = True
@@ -125,11 +124,14 @@ class BackgroundTask(QObject):
             self._awake = False
             outcome, self._outcome = self._outcome, None
         if outcome is not None:
+            self._thread.join()  # it has nothing left to do but return
             self._finish(outcome)
 
     def _next_batch(self) -> list[object]:
-        with self._lock:
-            return [self._records.popleft() for _ in range(min(_BATCH, len(self._records)))]
+        if not self._taken:
+            with self._lock:
+                self._taken, self._records = self._records, self._taken
+        return [self._taken.popleft() for _ in range(min(_BATCH, len(self._taken)))]
 
     def _finish(self, outcome: _Outcome) -> None:
         if outcome.error is not None:

@@ -50,9 +50,10 @@ class NavigationButton(QAbstractButton):
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Room for the longest name beside the shortcut."""
         px = self._theme.px
+        height = QFontMetrics(self._theme.font()).height() + 2 * SPACE
         text = QFontMetrics(self._theme.font(bold=True)).horizontalAdvance(self.text())
         hint = QFontMetrics(self._theme.font(TextSize.SMALL)).horizontalAdvance(self._hint)
-        return QSize(px(10 + _ICON_PX + 12) + text + px(16) + hint + px(10), px(32))
+        return QSize(px(10 + _ICON_PX + 12) + text + px(16) + hint + px(10), height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Never shortened."""
@@ -107,6 +108,7 @@ class Sidebar(QWidget):
         name = plain_label(self.tr("Medical Safety\nWorkbench"))
         name.setObjectName("programName")
         name.setContentsMargins(SPACE, 0, 0, 2 * SPACE)
+        name.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         column.addWidget(name)
         for destination in destinations:
             if destination.begins_group:

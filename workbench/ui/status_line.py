@@ -11,7 +11,7 @@ from workbench.ui.jobs import Jobs, JobState
 from workbench.ui.theme import SPACE
 from workbench.ui.widgets.labels import plain_label, push_button
 from workbench.ui.widgets.visible_text import one_line
-from workbench.ui.wording import size
+from workbench.ui.wording import counted, size
 
 if TYPE_CHECKING:  # it reads the computer through a package the first paint need not wait for
     from workbench.computer import Computer
@@ -71,10 +71,10 @@ class StatusLine(QWidget):
         """Show what runs now."""
         job = self._jobs.running
         if job is None:
-            n_errors = len(self._jobs.errors)
             text = self.tr("No job running")
-            if n_errors:
-                text = self.tr("No job running · {n} error(s) kept").format(n=n_errors)
+            if self._jobs.errors:
+                errors = counted(len(self._jobs.errors), self.tr("error"), self.tr("errors"))
+                text = self.tr("No job running · {errors} kept").format(errors=errors)
         else:
             words = {
                 JobState.RUNNING: self.tr("1 job: evaluation {share}"),

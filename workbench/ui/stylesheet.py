@@ -94,7 +94,16 @@ QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {
     image: url("$icons/arrow-down-$shade.svg"); width: ${arrow_px}px; height: ${arrow_px}px;
 }
-QCheckBox, QRadioButton { spacing: 8px; background: transparent; }
+QCheckBox { spacing: 8px; background: transparent; }
+QCheckBox::indicator {
+    width: ${check_px}px; height: ${check_px}px; border-radius: 4px;
+    background: $panel; border: 1px solid $control_line;
+}
+QCheckBox::indicator:checked {
+    background: $accent; border-color: $accent; image: url("$icons/check-$shade.svg");
+}
+QCheckBox::indicator:focus { border: 2px solid $accent; }
+QCheckBox:focus { color: $accent; }
 
 QProgressBar {
     background: $track; border: 0; border-radius: ${bar_radius_px}px; max-height: ${bar_px}px; min-height: ${bar_px}px;
@@ -159,6 +168,7 @@ def stylesheet(tokens: Tokens, px: Callable[[float], int], *, dark: bool) -> str
         "chip_radius_px": px(12),
         "arrow_px": px(10),
         "arrow_room_px": px(24),
+        "check_px": px(16),
         "bar_px": px(8),
         "bar_radius_px": px(8) // 2,
         "thin_px": px(6),

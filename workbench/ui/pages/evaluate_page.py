@@ -63,6 +63,9 @@ class EvaluatePage(Page):
         self.set_up.changed.connect(self._refresh_actions)
         self.set_up.failed.connect(self.banner.show_error)
         self.set_up.read()
+        jobs.started.connect(self._follow)
+        if jobs.running is not None:
+            self._follow(jobs.running)
         self._refresh_actions()
 
     @property
@@ -77,10 +80,10 @@ class EvaluatePage(Page):
 
     def start(self, request: EvaluationRequest) -> None:
         """Start an evaluation."""
-        evaluation = self._context.workbench.evaluation
+        workbench = self._context.workbench
         n_llms = len(request.llms)
         title = self.tr("Evaluation of {models}").format(models=counted(n_llms, self.tr("model"), self.tr("models")))
-        self._run(title, lambda control: evaluation.start(request, control))
+        self._run(title, lambda control: workbench.evaluation.start(request, control))
 
     def start_practice(self) -> None:
         """Choose the practice evaluation and start it."""
@@ -94,17 +97,20 @@ class EvaluatePage(Page):
 
     def resume_runs(self, run_ids: Sequence[RunId]) -> None:
         """Go on with stopped runs."""
-        evaluation = self._context.workbench.evaluation
+        workbench = self._context.workbench
         wanted = tuple(run_ids)
         numbers = ", ".join(str(run_id) for run_id in wanted)
         title = self.tr("Resumed evaluation, run {numbers}").format(numbers=numbers)
-        self._run(title, lambda control: evaluation.resume(wanted, ResumeWishes(), control))
+        self._run(title, lambda control: workbench.evaluation.resume(wanted, ResumeWishes(), control))
 
     def _run(self, title: str, work: Work) -> None:
         if self._jobs.running is not None:
             return
+        self._jobs.start(title, work)
+
+    def _follow(self, job: EvaluationJob) -> None:
         self.banner.clear()
-        self._job = self._jobs.start(title, work)
+        self._job = job
         self._job.changed.connect(self._refresh_actions)
         self._job.ended.connect(self._on_ended)
         self.view.follow(self._job)

@@ -105,7 +105,7 @@ class HomePage(Page):
         return _Overview(
             results=workbench.results.of(shown) if shown else (),
             unfinished=[run for run in runs if run.status is RunStatus.UNFINISHED],
-            free_disk_bytes=free_disk_bytes(workbench.store.path.parent),
+            free_disk_bytes=free_disk_bytes(workbench.database.parent),
             has_practice=_has_practice_files(workbench.resources),
         )
 

@@ -36,9 +36,9 @@ class SetUpView(QWidget):
         self._times: dict[Path, AnswerTime] = {}
         self._timed: frozenset[Path] = frozenset()
         self.questions = QuestionsStep(resources.principles())
-        self.llms = LlmsStep(workbench.engine, context.background, pick)
+        self.llms = LlmsStep(self._check_file, context.background, pick)
         self.settings = SettingsStep(context.theme, resources.presets())
-        self.judge = JudgeStep(resources.rubrics(), workbench.engine, context.background, pick)
+        self.judge = JudgeStep(resources.rubrics(), self._check_file, context.background, pick)
         steps = (self.questions, self.llms, self.settings, self.judge)
         self._summary = Notice("", "callout")
         # Several fields change at once when a preset is chosen; the sentence is written once for all of them.
@@ -97,6 +97,9 @@ class SetUpView(QWidget):
             load=self.settings.load(),
             judge=self.judge.request(),
         )
+
+    def _check_file(self, path: Path) -> None:
+        self._context.workbench.engine.check(path)
 
     def _question_sets(self) -> dict[str, list[Question]]:
         store = self._context.workbench.store

@@ -64,7 +64,7 @@ class SettingsPage(Page):
 
     def _data(self) -> Card:
         card = Card(self.tr("Data"), self.tr("Questions, answers and scores are in one file on this computer:"))
-        path = plain_label(visible_text(str(self._context.workbench.store.path)), wrap=True)
+        path = plain_label(visible_text(str(self._context.workbench.database)), wrap=True)
         path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         card.body.addWidget(path)
         return card

@@ -11,6 +11,7 @@ from workbench.ui.theme import SPACE
 from workbench.ui.widgets.labels import plain_label
 
 _Value = TypeVar("_Value")
+_LEAST_WIDTH = 8 * SPACE
 
 
 class _NoWheel:
@@ -58,6 +59,7 @@ class SpinBox(_NoWheel, QSpinBox):
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setRange(low, high)
+        self.setMinimumWidth(_LEAST_WIDTH)  # else the longest number it allows would widen the page
         self.setValue(value)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -97,13 +99,14 @@ class FieldGrid(QGridLayout):
 
     def add(self, text: str, field: QWidget, *, columns: int = 1, tool_tip: str = "") -> None:
         """Put the next field, over so many columns."""
-        label = plain_label(text, kind="small")
+        label = plain_label(text, kind="small", wrap=True)
         label.setBuddy(field)
         if tool_tip:
             field.setToolTip(tool_tip)
             field.setAccessibleDescription(tool_tip)
         cell = QVBoxLayout()
         cell.setSpacing(SPACE // 2)
+        cell.addStretch(1)  # fields of a row stay level where one of the names takes two lines
         cell.addWidget(label)
         cell.addWidget(field)
         self.addLayout(cell, self._n // self._columns, self._n % self._columns, 1, columns)

@@ -11,10 +11,9 @@ from workbench.domain.judging import Rubric
 from workbench.domain.runs import JudgeMode
 from workbench.errors import WorkbenchError
 from workbench.services.evaluation import JudgeRequest
-from workbench.services.ports import InferenceEngine
 from workbench.ui.background import Background
 from workbench.ui.steps.fields import Choice, FieldGrid
-from workbench.ui.steps.llms_step import PickFiles, dropped_files, pick_files
+from workbench.ui.steps.llms_step import CheckFile, PickFiles, dropped_files, pick_files
 from workbench.ui.widgets.card import Card
 from workbench.ui.widgets.error_banner import ErrorBanner
 from workbench.ui.widgets.labels import plain_label, push_button
@@ -27,8 +26,8 @@ class JudgeStep(Card):
 
     Args:
         rubrics: To choose from.
-        engine: Looks at a file before it is taken.
-        background: Where it does so.
+        check: Looks at a file before it is taken.
+        background: Where that happens.
         pick: Asks the person for a file.
     """
 
@@ -37,12 +36,12 @@ class JudgeStep(Card):
     def __init__(
         self,
         rubrics: Sequence[Rubric],
-        engine: InferenceEngine,
+        check: CheckFile,
         background: Background,
         pick: PickFiles = pick_files,
     ) -> None:
         super().__init__(self.tr("Judge"), step=4)
-        self._engine = engine
+        self._check = check
         self._background = background
         self._pick = pick
         self._path: Path | None = None
@@ -131,7 +130,7 @@ class JudgeStep(Card):
             self.choose(files[0])
 
     def _checked(self, path: Path) -> tuple[Path, int]:
-        self._engine.check(path)
+        self._check(path)
         return path, path.stat().st_size
 
     def _on_checked(self, checked: tuple[Path, int]) -> None:

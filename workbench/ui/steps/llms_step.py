@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from workbench.domain.llm import AdapterChoice
 from workbench.errors import WorkbenchError
 from workbench.services.evaluation import LlmChoice
-from workbench.services.ports import InferenceEngine
 from workbench.ui.background import Background
 from workbench.ui.steps.fields import DecimalBox
 from workbench.ui.theme import SPACE
@@ -23,6 +22,9 @@ from workbench.ui.widgets.visible_text import one_line
 from workbench.ui.wording import size
 
 FILE_FILTER = "GGUF (*.gguf);;(*)"
+
+CheckFile = Callable[[Path], None]
+"""Looks at a file; raises a ``WorkbenchError`` if it cannot be a model file. Called on a background thread."""
 
 PickFiles = Callable[[QWidget, str], list[Path]]
 """Asks the person for files; takes the parent and the question."""
@@ -117,16 +119,16 @@ class LlmsStep(Card):
     """The list of model files to be evaluated.
 
     Args:
-        engine: Looks at a file before it is listed.
-        background: Where it does so.
+        check: Looks at a file before it is listed.
+        background: Where that happens.
         pick: Asks the person for files.
     """
 
     changed = Signal()
 
-    def __init__(self, engine: InferenceEngine, background: Background, pick: PickFiles = pick_files) -> None:
+    def __init__(self, check: CheckFile, background: Background, pick: PickFiles = pick_files) -> None:
         super().__init__(self.tr("Models"), step=2)
-        self._engine = engine
+        self._check = check
         self._background = background
         self._pick = pick
         self.setAcceptDrops(True)
@@ -184,7 +186,7 @@ class LlmsStep(Card):
         event.acceptProposedAction()
 
     def _checked(self, path: Path) -> _CheckedFile:
-        self._engine.check(path)
+        self._check(path)
         return _CheckedFile(path=path, size_bytes=path.stat().st_size)
 
     def _on_checked(self, file: _CheckedFile) -> None:
