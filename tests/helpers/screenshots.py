@@ -25,7 +25,7 @@ from workbench.ui.practice import practice_request
 from workbench.ui.preferences import Preferences
 from workbench.ui.theme import Appearance, Theme
 
-DEFAULT_FOLDER = Path("resources/pictures")
+DEFAULT_FOLDER = Path("docs/pictures")
 LARGE = QSize(1440, 900)
 SMALL = QSize(1280, 720)
 _MID_RUN = 0.85

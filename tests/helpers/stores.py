@@ -13,7 +13,7 @@ from workbench.domain.judging import Judgement
 from workbench.domain.llm import FailureCode, FinishReason
 from workbench.domain.questions import QuestionDraft, QuestionId, QuestionKind, Split
 from workbench.domain.runs import NewResponse, PlannedAnswer, ResponseId, RunId, RunSettings
-from workbench.storage.store import SqliteEvaluationStore
+from workbench.services.ports import EvaluationStore
 
 SET = "starter"
 
@@ -31,7 +31,7 @@ def a_draft(number: int, *, text: str | None = None, kind: QuestionKind | None =
 
 
 def a_stored_run(
-    store: SqliteEvaluationStore, *, n_questions: int = 4, samples: int = 1, settings: RunSettings | None = None
+    store: EvaluationStore, *, n_questions: int = 4, samples: int = 1, settings: RunSettings | None = None
 ) -> RunId:
     store.save_question_set(SET, [a_draft(number) for number in range(1, n_questions + 1)])
     return store.create_run(settings or run_settings(samples=samples), store.questions(SET))
@@ -61,7 +61,7 @@ def a_failure(planned: PlannedAnswer) -> NewResponse:
     )
 
 
-def answer_all(store: SqliteEvaluationStore, run_id: RunId) -> list[ResponseId]:
+def answer_all(store: EvaluationStore, run_id: RunId) -> list[ResponseId]:
     return [store.add_response(run_id, an_answer(planned)) for planned in store.missing_answers(run_id)]
 
 
@@ -89,5 +89,5 @@ def stored_rows(path: Path, table: str) -> list[dict[str, Any]]:
         return list(Database(connection)[table].rows)
 
 
-def scores(store: SqliteEvaluationStore, run_id: RunId) -> Sequence[int | None]:
+def scores(store: EvaluationStore, run_id: RunId) -> Sequence[int | None]:
     return [response.score for response in store.scored_responses(run_id)]

@@ -24,6 +24,7 @@ from tests.helpers.sample_results import (
 from workbench import paths
 from workbench.domain.questions import QuestionKind
 from workbench.domain.results import Interval, MeanScore, Share
+from workbench.domain.runs import RunId
 from workbench.errors import StorageError
 from workbench.services.resources import Resources
 from workbench.ui.charts.chart import Chart, FigureTable
@@ -120,8 +121,12 @@ def test_the_square_of_a_run_lies_at_its_mean_in_its_colour(shown: MakeChart) ->
     assert centres == sorted(centres)
 
 
+def _rgb(colour: QColor) -> tuple[int, int, int]:
+    return colour.red(), colour.green(), colour.blue()
+
+
 def _close(one: QColor, other: QColor) -> bool:
-    return all(abs(a - b) <= 3 for a, b in zip(one.getRgb()[:3], other.getRgb()[:3], strict=True))
+    return all(abs(a - b) <= 3 for a, b in zip(_rgb(one), _rgb(other), strict=True))
 
 
 def _colour_centre(picture: QImage, y: float, content: Figures, row: int) -> float:
@@ -137,7 +142,7 @@ def test_each_heat_map_cell_leads_to_the_harmful_answers_of_its_run_and_principl
     mark = next(mark for mark in chart.marks if "Medical 70B" in mark.text and "principle 4" in mark.text)
     with qtbot.waitSignal(chart.activated) as caught:
         qtbot.mouseClick(layer_of(chart), Qt.MouseButton.LeftButton, pos=mark.rect.center().toPoint())
-    assert caught.args == [AnswerChoice(run_ids=(6,), principles=(4,), kind=QuestionKind.HARMFUL)]
+    assert caught.args == [AnswerChoice(run_ids=(RunId(6),), principles=(4,), kind=QuestionKind.HARMFUL)]
 
 
 def test_each_bar_segment_leads_to_the_answers_with_its_score(qtbot: QtBot, shown: MakeChart) -> None:
@@ -145,7 +150,7 @@ def test_each_bar_segment_leads_to_the_answers_with_its_score(qtbot: QtBot, show
     mark = next(mark for mark in chart.marks if "Practice A" in mark.text and mark.choice.score == 2)
     with qtbot.waitSignal(chart.activated) as caught:
         qtbot.mouseClick(layer_of(chart), Qt.MouseButton.LeftButton, pos=mark.rect.center().toPoint())
-    assert caught.args == [AnswerChoice(run_ids=(1,), kind=QuestionKind.HARMFUL, score=2)]
+    assert caught.args == [AnswerChoice(run_ids=(RunId(1),), kind=QuestionKind.HARMFUL, score=2)]
 
 
 def test_the_segments_of_a_bar_fill_it_in_proportion(shown: MakeChart) -> None:

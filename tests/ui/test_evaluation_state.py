@@ -138,7 +138,9 @@ def test_judging_is_not_promised_a_time_before_it_was_seen() -> None:
     row.answering.begin(0.0)
     row.answering.count(2)
     row.n_answers = 2
-    assert state.left_s(20.0) == (pytest.approx(20.0), False)
+    left_s, covers_judging = state.left_s(20.0)
+    assert left_s == pytest.approx(20.0)
+    assert not covers_judging
 
     row.judging.begin(20.0)
     row.judging.count(2)

@@ -197,7 +197,9 @@ def test_a_click_on_a_mark_opens_its_answers_and_escape_goes_back(qtbot: QtBot, 
     qtbot.waitUntil(page.answers.table.hasFocus)
     qtbot.keyClick(page.answers.table, Qt.Key.Key_Escape)
     assert page.stack.currentWidget() is not page.answers
-    assert heat_map.focusProxy().hasFocus()
+    focused = heat_map.focusProxy()
+    assert focused is not None
+    assert focused.hasFocus()
 
 
 def test_a_click_on_a_row_of_the_table_opens_all_answers_of_the_run(qtbot: QtBot, opened: MakePage) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QEnterEvent, QFont, QImage, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QColor, QEnterEvent, QFont, QImage, QPainter, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QApplication, QLabel, QListView, QPlainTextEdit, QPushButton, QStyle, QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
@@ -159,7 +159,7 @@ def test_two_texts_of_one_length_look_alike_when_covered() -> None:
         painter = QPainter(image)
         font = QFont()
         font.setPixelSize(13)
-        draw_covered(painter, QRectF(0, 0, 300, 24), text, font, Qt.GlobalColor.black, int(Qt.AlignmentFlag.AlignLeft))
+        draw_covered(painter, QRectF(0, 0, 300, 24), text, font, QColor("black"), int(Qt.AlignmentFlag.AlignLeft))
         painter.end()
         return image
 
