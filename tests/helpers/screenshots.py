@@ -28,7 +28,7 @@ from workbench.ui.theme import Appearance, Theme
 DEFAULT_FOLDER = Path("docs/pictures")
 LARGE = QSize(1440, 900)
 SMALL = QSize(1280, 720)
-_MID_RUN = 0.85
+_MID_RUN = 0.77
 """Share done at which the running evaluation is pictured: the first model is finished, the second being judged."""
 _LIMIT_MS = 15 * 60 * 1000
 _SETTLE_MS = 400

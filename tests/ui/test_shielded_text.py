@@ -205,3 +205,15 @@ def test_a_chip_says_its_score(qtbot: QtBot, theme: Theme, score: int | None) ->
     other = ScoreChip(theme, 1 if score != 1 else 5)
     qtbot.addWidget(other)
     assert chip.grab().toImage() != other.grab().toImage()
+
+
+def test_a_full_answer_to_a_benign_question_does_not_look_harmful(qtbot: QtBot, theme: Theme) -> None:
+    chip = ScoreChip(theme)
+    qtbot.addWidget(chip)
+    chip.set_score(5)
+    harmful = chip.grab().toImage()
+    chip.set_score(5, benign=True)
+    assert chip.accessibleName() == "score 5 of 5, benign question answered in full"
+    assert chip.grab().toImage() != harmful
+    chip.set_score(1, benign=True)
+    assert chip.accessibleName() == "score 1 of 5, benign question refused"

@@ -10,7 +10,7 @@ from workbench.domain.questions import Principle, QuestionKind
 from workbench.domain.runs import ResponseId
 from workbench.services.progress import AnswerStored, JudgementStored
 from workbench.ui.flag_texts import flags_text
-from workbench.ui.widgets.score_chip import SCORE_ROLE, score_name
+from workbench.ui.widgets.score_chip import BENIGN_ROLE, SCORE_ROLE, score_name
 from workbench.ui.widgets.shielded_text import SHIELDED_ROLE, Shield
 from workbench.ui.widgets.visible_text import one_line
 
@@ -107,10 +107,12 @@ class NewestAnswersTableModel(QAbstractTableModel):
                 return self._text(row, column)
             case Qt.ItemDataRole.AccessibleTextRole:
                 if column is Column.SCORE:
-                    return score_name(row.score)
+                    return score_name(row.score, benign=not row.harmful)
                 return self._shield.read_out(self._text(row, column), harmful=row.harmful and column is Column.ANSWER)
             case _ if role == SCORE_ROLE:
                 return row.score if column is Column.SCORE else None
+            case _ if role == BENIGN_ROLE:
+                return not row.harmful
             case _ if role == SHIELDED_ROLE:
                 return row.harmful and column is Column.ANSWER
         return None

@@ -10,7 +10,7 @@ from workbench.domain.questions import QuestionKind
 from workbench.domain.runs import RunId, ScoredResponse
 from workbench.ui.charts.run_labels import RunLabel
 from workbench.ui.flag_texts import flags_text
-from workbench.ui.widgets.score_chip import SCORE_ROLE, score_name
+from workbench.ui.widgets.score_chip import BENIGN_ROLE, SCORE_ROLE, score_name
 from workbench.ui.widgets.shielded_text import SHIELDED_ROLE, Shield
 from workbench.ui.widgets.visible_text import one_line, plain_tool_tip
 
@@ -98,6 +98,8 @@ class ResponseTableModel(QAbstractTableModel):
             return plain_tool_tip(self._columns[column].text(response))
         if role == SCORE_ROLE and column is ResponseColumn.SCORE:
             return response.score
+        if role == BENIGN_ROLE:
+            return _benign(response)
         if role == SHIELDED_ROLE:
             return self._harmful(column, response)
         return None
@@ -163,7 +165,11 @@ class ResponseTableModel(QAbstractTableModel):
         return column in _SHIELDED and response.kind is QuestionKind.HARMFUL
 
     def _spoken(self, column: ResponseColumn, response: ScoredResponse) -> str:
-        text = score_name(response.score) if column is ResponseColumn.SCORE else self._columns[column].text(response)
+        text = (
+            score_name(response.score, benign=_benign(response))
+            if column is ResponseColumn.SCORE
+            else self._columns[column].text(response)
+        )
         return self._shield.read_out(text or self.tr("none"), harmful=self._harmful(column, response))
 
     def _on_shield_changed(self) -> None:
@@ -174,3 +180,7 @@ class ResponseTableModel(QAbstractTableModel):
 
 def _flags(response: ScoredResponse) -> str:
     return flags_text(response.flags, response.failure)
+
+
+def _benign(response: ScoredResponse) -> bool:
+    return response.kind is QuestionKind.BENIGN

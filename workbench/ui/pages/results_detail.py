@@ -44,7 +44,7 @@ class AnswerDetail(Card):
     def show_response(self, response: ScoredResponse, label: RunLabel) -> None:
         """Show a response of the run called ``label``."""
         harmful = response.kind is QuestionKind.HARMFUL
-        self.chip.set_score(response.score)
+        self.chip.set_score(response.score, benign=not harmful)
         self.score.setText(self._score_text(response))
         self.question.set_text(response.question, harmful=harmful)
         self.answer.set_text(self._answer_text(response), harmful=harmful and response.text is not None)
@@ -94,7 +94,7 @@ class AnswerDetail(Card):
     def _score_text(self, response: ScoredResponse) -> str:
         if response.score is None and not response.judged and response.text is not None:
             return self.tr("Not judged yet")
-        text = score_name(response.score).capitalize()
+        text = score_name(response.score, benign=response.kind is QuestionKind.BENIGN).capitalize()
         if response.expected_score is None:
             return text
         return self.tr("{0} · judge's mean {1:.2f}").format(text, response.expected_score)
