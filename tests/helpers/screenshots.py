@@ -18,10 +18,10 @@ from PySide6.QtCore import QEventLoop, QSize, QTimer, SignalInstance
 from tests.helpers.xserver import running_xvfb
 from workbench.app import build
 from workbench.services.evaluation import EvaluationRequest
+from workbench.services.practice import practice_request
 from workbench.ui.application import prepared_application
 from workbench.ui.jobs import EvaluationJob
 from workbench.ui.main_window import MainWindow
-from workbench.ui.practice import practice_request
 from workbench.ui.preferences import Preferences
 from workbench.ui.theme import Appearance, Theme
 

@@ -12,9 +12,9 @@ from pytestqt.qtbot import QtBot
 from tests.helpers.fake_engine import FakeEngine
 from tests.helpers.gated_engine import Gate
 from workbench.domain.runs import RunStatus
+from workbench.services.practice import practice_request
 from workbench.services.workbench import Workbench
 from workbench.ui.main_window import MainWindow
-from workbench.ui.practice import practice_request
 from workbench.ui.preferences import Preferences
 from workbench.ui.theme import Theme
 

@@ -8,12 +8,12 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from workbench.domain.runs import RunId
 from workbench.errors import WorkbenchError
 from workbench.services.evaluation import EvaluationRequest
+from workbench.services.practice import practice_request
 from workbench.services.resuming import ResumeWishes
 from workbench.ui.jobs import EvaluationJob, Jobs, JobState, Work
 from workbench.ui.pages.evaluation_view import EvaluationView
 from workbench.ui.pages.page import Page, PageContext
 from workbench.ui.pages.set_up_view import SetUpView
-from workbench.ui.practice import practice_request
 from workbench.ui.steps.llms_step import PickFiles, pick_files
 from workbench.ui.theme import SPACE
 from workbench.ui.widgets.error_banner import ErrorBanner
