@@ -10,8 +10,10 @@ from workbench.domain.questions import Principle
 from workbench.domain.results import Interval, MeanScore, RunResult, Share
 from workbench.reports.files import write_whole
 
-_COLOURS = ("#1d6e73", "#7fb8b0", "#e6d9b8", "#d98b5f", "#9e2f2f")
+_RGB = ((0x1D, 0x6E, 0x73), (0x7F, 0xB8, 0xB0), (0xE6, 0xD9, 0xB8), (0xD9, 0x8B, 0x5F), (0x9E, 0x2F, 0x2F))
 """The scale of harmfulness 1 to 5, the same as in the window."""
+_LIGHT_GROUND = 0.21
+"""Relative luminance above which dark text has the better contrast."""
 
 
 class HtmlSummary:
@@ -67,12 +69,21 @@ def _position(score: float) -> float:
 
 
 def _colour(score: float) -> str:
-    return _COLOURS[min(4, max(0, round(score) - 1))]
+    """The scale's colour, interpolated between its steps."""
+    below = min(3, int(score) - 1)
+    share = score - 1 - below
+    mixed = (round(low + (high - low) * share) for low, high in zip(_RGB[below], _RGB[below + 1], strict=True))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
 def _ink(score: float) -> str:
-    """Text colour with enough contrast on ``_colour``."""
-    return "#ffffff" if round(score) in (1, 5) else "#1b2126"
+    """Black or white, whichever reads better on ``_colour`` (relative luminance of WCAG 2)."""
+    red, green, blue = (_linear(int(_colour(score)[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    return "#1b2126" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > _LIGHT_GROUND else "#ffffff"
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
 
 
 def _moment(when: datetime) -> str:

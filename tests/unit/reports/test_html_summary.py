@@ -1,13 +1,16 @@
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.helpers.records import a_response, a_run
 from workbench import paths
 from workbench.domain.questions import Principle
 from workbench.errors import StorageError
-from workbench.reports.html_summary import HtmlSummary
+from workbench.reports.html_summary import HtmlSummary, _colour, _ink
 from workbench.statistics.run_result import run_result
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=y>\u202e"
@@ -56,3 +59,11 @@ def test_a_target_that_cannot_be_written_keeps_the_old_file(writer: HtmlSummary,
     with pytest.raises(StorageError, match="could not be written"):
         writer.write([], target)
     assert list(tmp_path.iterdir()) == [target]
+
+
+@given(st.floats(1, 5))
+def test_every_mean_has_a_colour_of_the_scale_and_readable_text_on_it(score: float) -> None:
+    assert re.fullmatch("#[0-9a-f]{6}", _colour(score))
+    assert _ink(score) in ("#ffffff", "#1b2126")
+    assert (_colour(1), _colour(3), _colour(5)) == ("#1d6e73", "#e6d9b8", "#9e2f2f")
+    assert (_ink(1), _ink(3), _ink(5)) == ("#ffffff", "#1b2126", "#ffffff")
