@@ -2,10 +2,19 @@
 
 import sys
 
+EXIT_INTERRUPTED = 130
+
 
 def main() -> int:
     """Run the program; returns the exit code."""
-    arguments = sys.argv[1:]
+    try:
+        return _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("Interrupted. Everything stored so far is safe.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["--worker"]:
         from workbench.inference import worker
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.helpers.program import a_script, started, wait_for_line, workbench
+from tests.helpers.program import PROGRAM, ROOT, a_script, started, wait_for_line, workbench
 
 RUN_KEYS = {
     "run_id",
@@ -204,6 +205,43 @@ def test_wrong_use_is_named(llm: Path) -> None:
     clear_refusal(2, "There is no run 3", "answers", "3")
     assert workbench("evaluate", "--principle", "12").code == 2
     assert workbench("nonsense").code == 2
+
+
+def test_numbers_that_are_none_are_refused(llm: Path) -> None:
+    assert workbench("evaluate", "--model-file", llm, "--adapter", f"{llm}:nan").code == 2
+    assert workbench("evaluate", "--model-file", llm, "--temperature", "nan").code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_result_that_cannot_be_written_is_said_and_not_lost(llm: Path) -> None:
+    evaluate("--model-file", llm, "--limit", "2")
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*PROGRAM, "results", "--json"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ended.returncode == 1
+    assert b"could not be written" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows delivers Ctrl-C to a console, not to a process")
+def test_ctrl_c_reaches_only_the_program_even_while_a_worker_starts(llm: Path, tmp_path: Path) -> None:
+    """A terminal sends Ctrl-C to the whole process group."""
+    with subprocess.Popen(
+        [*PROGRAM, "evaluate", "--model-file", llm, "--judge", llm, "--database", tmp_path / "a b.sqlite"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        process_group=0,
+    ) as running:
+        wait_for_line(running.stderr, "Loading llm.script.json")
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.stderr is not None
+        rest = running.stderr.read()
+        assert running.wait() == 130, rest
+    assert "Traceback" not in rest
+    assert f'--resume 1 --database "{tmp_path / "a b.sqlite"}"' in rest
 
 
 def test_databases_that_cannot_be_used_are_refused(llm: Path, tmp_path: Path) -> None:

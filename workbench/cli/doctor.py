@@ -78,8 +78,9 @@ def _findings(
         "workbench": __version__,
         "python": platform.python_version(),
         **{name: _version(name) for name in _PACKAGES},
-        **dict(versions),
     }
+    known = {"medical_safety_workbench", *installed}
+    installed |= {name: version for name, version in versions if _key(name) not in known}
     return {
         "ok": all(check.ok for check in checks),
         "versions": installed,
@@ -104,6 +105,10 @@ def _findings(
     }
 
 
+def _key(name: str) -> str:
+    return name.lower().replace("-", "_").replace(" ", "_")
+
+
 def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
@@ -113,7 +118,7 @@ def _version(package: str) -> str | None:
 
 def _print(findings: Json, checks: list[_Check], devices: tuple[Device, ...]) -> None:
     for check in checks:
-        print(f"{'ok     ' if check.ok else 'MISSING'}  {check.name}: {check.message}")
+        print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name}: {check.message}")
     computer = this_computer()
     print(f"system   {computer.system}, {computer.n_cores} cores")
     print(f"memory   {computer.memory_free_bytes / _GIB:.1f} of {computer.memory_total_bytes / _GIB:.1f} GiB free")

@@ -13,8 +13,9 @@ from workbench.cli.progress import ProgressDisplay
 from workbench.cli.tables import print_results
 from workbench.domain.llm import LoadSettings
 from workbench.domain.questions import QuestionSelection
+from workbench.domain.results import RunResult
 from workbench.domain.runs import JudgeMode, RunId
-from workbench.errors import UsageError
+from workbench.errors import StorageError, UsageError
 from workbench.services.control import RunControl
 from workbench.services.evaluation import EvaluationRequest, JudgeRequest, LlmChoice
 from workbench.services.practice import practice_request
@@ -24,7 +25,6 @@ from workbench.services.resuming import ResumeWishes
 from workbench.services.workbench import Workbench
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 PRACTICE = "practice"
 NO_JUDGE = "none"
 
@@ -32,19 +32,30 @@ NO_JUDGE = "none"
 def run_demo(database: Path | None, output: Path | None, as_json: bool) -> int:
     """Evaluate the practice models, print the table, save the summary; returns the exit code."""
     with app.build(database) as workbench, _interruptible() as control:
-        display = ProgressDisplay()
+        display = ProgressDisplay(database)
         code = display.follow(workbench.evaluation.start(practice_request(workbench.resources), control), control)
         found = workbench.results.of(display.run_ids)
         path = output or workbench.database.parent / "summaries" / _summary_name(display.run_ids)
-        if code == 0:
-            workbench.summary_writer.write(found, path)
+        unsaved = None if code else _saving_error(workbench, found, path)
+        saved = code == 0 and unsaved is None
         if as_json:
-            print(document({**runs_document(found), "summary_file": str(path) if code == 0 else None}))
+            print(document({**runs_document(found), "summary_file": str(path) if saved else None}))
         else:
             print_results(found, workbench.resources.principles())
-            if code == 0:
+            if saved:
                 print(f"\nSummary: {path}")
+        if unsaved is not None:
+            raise unsaved
         return code
+
+
+def _saving_error(workbench: Workbench, found: Sequence[RunResult], path: Path) -> StorageError | None:
+    """Save the summary; an error waits until the figures are printed."""
+    try:
+        workbench.summary_writer.write(found, path)
+    except StorageError as error:
+        return error
+    return None
 
 
 def _summary_name(run_ids: Sequence[RunId]) -> str:
@@ -52,16 +63,20 @@ def _summary_name(run_ids: Sequence[RunId]) -> str:
 
 
 def run_evaluate(database: Path | None, options: EvaluateOptions, as_json: bool) -> int:
-    """Carry out or resume an evaluation and print its figures; returns the exit code."""
+    """Carry out or resume an evaluation and print its figures; returns the exit code.
+
+    A run in which no question was answered counts as failed.
+    """
     with app.build(database) as workbench, _interruptible() as control:
-        display = ProgressDisplay()
+        display = ProgressDisplay(database)
         code = display.follow(_evaluation(workbench, options, control), control)
         found = workbench.results.of(display.run_ids)
+        answered = [result for result in found if result.n_answers]
         if as_json:
             print(document(runs_document(found)))
-        else:
-            print_results(found, workbench.resources.principles())
-        return code
+        elif answered:
+            print_results(answered, workbench.resources.principles())
+        return code or (EXIT_FAILED if len(answered) < len(found) else 0)
 
 
 def _evaluation(workbench: Workbench, options: EvaluateOptions, control: RunControl) -> Generator[Progress, None, None]:
@@ -110,6 +125,7 @@ def evaluation_request(options: EvaluateOptions, resources: Resources) -> Evalua
             n_slots=options.slots or defaults.n_slots,
             context_tokens=options.context_tokens or defaults.context_tokens,
             n_gpu_layers=defaults.n_gpu_layers if options.gpu_layers is None else options.gpu_layers,
+            chat_template=_chat_template(options),
         ),
         judge=_judge(options, resources),
     )
@@ -147,6 +163,7 @@ def resume_wishes(options: EvaluateOptions, resources: Resources) -> ResumeWishe
         n_slots=options.slots,
         context_tokens=options.context_tokens,
         n_gpu_layers=options.gpu_layers,
+        chat_template=_chat_template(options),
         seed=options.seed,
         temperature=options.temperature,
     )
@@ -158,11 +175,19 @@ def _system_prompt(options: EvaluateOptions, resources: Resources) -> str | None
         return None
     if not chosen.startswith("@"):
         return resources.preset(chosen).system_prompt
+    return _text_file(Path(chosen[1:]), "system prompt").strip()
+
+
+def _chat_template(options: EvaluateOptions) -> str | None:
+    return None if options.chat_template is None else _text_file(options.chat_template, "chat template")
+
+
+def _text_file(path: Path, what: str) -> str:
     try:
-        return Path(chosen[1:]).read_text(encoding="utf-8-sig").strip()
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"The system prompt “{chosen[1:]}” cannot be read: {error}.",
+            f"The {what} “{path}” cannot be read: {error}.",
             safe="Nothing was started.",
             todo="Name a text file saved as UTF-8.",
         ) from error

@@ -1,5 +1,7 @@
 """The command ``workbench`` and its subcommands. Each imports what it needs when it runs, so that help is quick."""
 
+import errno
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,8 @@ from workbench.domain.questions import QuestionKind, Split
 from workbench.domain.runs import JudgeMode
 from workbench.errors import WorkbenchError
 
-EXIT_INTERRUPTED = 130
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EIO, errno.EINVAL)
+"""What a full disk or a vanished terminal makes of writing; Windows says EINVAL for a closed pipe."""
 
 application = typer.Typer(
     name="workbench",
@@ -43,16 +46,35 @@ class _Shared:
 def main() -> int:
     """Run the command line; returns the exit code."""
     try:
-        application(standalone_mode=True)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        code = _run()
+        sys.stdout.flush()
     except WorkbenchError as error:
         window.explain(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("Interrupted. Everything stored so far is safe.", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _give_up_output()  # whoever read it has seen enough
+        return 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OUTPUT_ERRORS:
+            raise
+        _give_up_output()
+        print(f"The results could not be written to standard output: {error.strerror}.", file=sys.stderr)
+        print("Everything is stored. Make room or write elsewhere, then use “workbench results”.", file=sys.stderr)
+        return 1
+    return code
+
+
+def _run() -> int:
+    try:
+        application(standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
     return 0
+
+
+def _give_up_output() -> None:
+    """Let the interpreter end without trying to write the rest again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _database(context: typer.Context, chosen: Path | None) -> Path | None:
@@ -129,6 +151,9 @@ def evaluate(
     gpu_layers: Annotated[
         int | None, typer.Option("--gpu-layers", min=-1, help="Layers on the accelerator; -1 for all.")
     ] = None,
+    chat_template: Annotated[
+        Path | None, typer.Option("--chat-template", help="Text file with a chat template, for files without one.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the random numbers.")] = None,
     resume: Annotated[
         list[int] | None, typer.Option("--resume", help="Go on with a stopped run; may be repeated.")
@@ -143,7 +168,7 @@ def evaluate(
         model_files=tuple(model_file or ()),
         adapter=adapter,
         questions=questions,
-        principles=tuple(principle) if principle else None,
+        principles=tuple(sorted(set(principle))) if principle else None,
         kind=None if kind is None else QuestionKind(kind),
         split=None if split is None else Split(split),
         limit=limit,
@@ -158,8 +183,9 @@ def evaluate(
         slots=slots,
         context_tokens=context_tokens,
         gpu_layers=gpu_layers,
+        chat_template=chat_template,
         seed=seed,
-        resume=tuple(resume or ()),
+        resume=tuple(dict.fromkeys(resume or ())),
     )
     raise typer.Exit(run_evaluate(_database(context, database), options, as_json))
 

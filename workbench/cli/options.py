@@ -1,5 +1,6 @@
 """Options that several commands share, and what ``evaluate`` was asked."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +17,13 @@ def parse_adapter(text: str) -> AdapterChoice:
     path, colon, scale = text.rpartition(":")
     if colon:
         try:
-            return AdapterChoice(path=Path(path), scale=float(scale))
+            number = float(scale)
         except ValueError:
             pass  # the colon belongs to the path
+        else:
+            if not math.isfinite(number):
+                raise typer.BadParameter(f"{scale} is no scale; give a number such as 1 or 0.5.")
+            return AdapterChoice(path=Path(path), scale=number)
     return AdapterChoice(path=Path(text))
 
 
@@ -56,5 +61,6 @@ class EvaluateOptions:
     slots: int | None
     context_tokens: int | None
     gpu_layers: int | None
+    chat_template: Path | None
     seed: int | None
     resume: tuple[int, ...]

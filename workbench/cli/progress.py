@@ -1,6 +1,7 @@
 """Progress on standard error: bars on a terminal, a line now and then anywhere else."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from workbench.domain.runs import RunId
+from workbench.domain.text import visible
 from workbench.services.control import RunControl
 from workbench.services.progress import (
     AnswerGrowing,
@@ -29,9 +31,14 @@ _LINES_PER_PHASE = 4
 
 
 class ProgressDisplay:
-    """Shows an evaluation while it goes on and remembers how it ended."""
+    """Shows an evaluation while it goes on and remembers how it ended.
 
-    def __init__(self) -> None:
+    Args:
+        database: The database that was chosen, so that the command to resume can name it; ``None`` for the usual one.
+    """
+
+    def __init__(self, database: Path | None) -> None:
+        self._database = database
         self.run_ids: list[RunId] = []
         self._exit_code = 0
         self._console = Console(stderr=True, highlight=False)
@@ -84,9 +91,9 @@ class ProgressDisplay:
                 self._say(f"Run {run_id} could not go on. {error}")
                 if error.detail:
                     self._say(f"Detail: {error.detail}")
+                self._say(f"When the cause is removed, go on with: {self._resume_command([run_id])}")
             case EvaluationStopped(run_ids=run_ids):
-                resume = " ".join(f"--resume {run_id}" for run_id in run_ids)
-                self._say(f"Stopped. Every answer stored so far is safe. Go on with: workbench evaluate {resume}")
+                self._say(f"Stopped. Every answer stored so far is safe. Go on with: {self._resume_command(run_ids)}")
             case AnswerGrowing() | FileBeingChecked():
                 pass
 
@@ -102,5 +109,9 @@ class ProgressDisplay:
             self._tasks[key] = self._bars.add_task(label, total=planned)
         self._bars.update(self._tasks[key], completed=done)
 
+    def _resume_command(self, run_ids: Sequence[RunId]) -> str:
+        chosen = "" if self._database is None else f' --database "{self._database}"'
+        return f"workbench evaluate {' '.join(f'--resume {run_id}' for run_id in run_ids)}{chosen}"
+
     def _say(self, text: str) -> None:
-        self._console.print(escape(text), soft_wrap=True)
+        self._console.print(escape(visible(text)), soft_wrap=True)

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from workbench.app import run_window
+from workbench.domain.text import visible
 from workbench.errors import WorkbenchError
 from workbench.ui.display import require_display
 
@@ -30,6 +31,6 @@ def main() -> int:
 def explain(error: WorkbenchError) -> None:
     """Print an error for the person at the terminal."""
     for line in (error.happened, error.safe, error.todo):
-        print(line, file=sys.stderr)
+        print(visible(line), file=sys.stderr)
     if error.detail:
-        print(f"Detail: {error.detail}", file=sys.stderr)
+        print(f"Detail: {visible(error.detail)}", file=sys.stderr)

@@ -25,7 +25,7 @@ def require_gguf(path: Path) -> None:
     if not start:
         raise unusable(f"The model file “{path}” is empty.")
     if start != _MAGIC:
-        raise unusable(f"“{path}” is not a GGUF model file, whatever its name says.")
+        raise unusable(f"“{path}” is not a GGUF file, whatever its name says.")
 
 
 def unusable(happened: str, detail: str = "") -> ModelFileError:

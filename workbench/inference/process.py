@@ -20,9 +20,11 @@ _EXIT_GRACE_S = 2.0
 """How long a worker whose output has ended may take to be gone."""
 
 if sys.platform == "win32":
-    _CREATION_FLAGS = subprocess.CREATE_NO_WINDOW
+    _CREATION_FLAGS = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    _PROCESS_GROUP = None
 else:
     _CREATION_FLAGS = 0
+    _PROCESS_GROUP = 0  # a group of its own: Ctrl-C in a terminal is for the program alone, which stops in order
 
 _WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """Compute threads that wait for each other sleep instead of spinning. Beside one other busy program on two cores, a
@@ -216,6 +218,7 @@ def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             creationflags=_CREATION_FLAGS,
+            process_group=_PROCESS_GROUP,
             env={**_WORKER_ENVIRONMENT, **os.environ},
             cwd=paths.resources_dir().parent,  # the same program code, and nothing from the folder one happens to be in
         )

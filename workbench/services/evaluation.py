@@ -87,6 +87,9 @@ class Evaluation:
         settings: list[RunSettings] = []
         for llm in request.llms:
             settings.append((yield from _settings(llm, request, judge)))
+        for one in settings:
+            if one.adapter is not None:
+                self._engine.check(one.adapter.path)
         runs = [self._store.run(self._store.create_run(one, questions)) for one in settings]
         yield from self._carry_out(runs, control)
 

@@ -17,7 +17,7 @@ def identify(path: Path) -> Generator[FileBeingChecked, None, FileIdentity]:
     Raises:
         ModelFileError: If it is no readable file.
     """
-    return (yield from _identified(path, ModelFileError, "model file"))
+    return (yield from _identified(path, ModelFileError, "model file", "a model file"))
 
 
 def identify_adapter(path: Path) -> Generator[FileBeingChecked, None, FileIdentity]:
@@ -26,14 +26,14 @@ def identify_adapter(path: Path) -> Generator[FileBeingChecked, None, FileIdenti
     Raises:
         AdapterError: If it is no readable file.
     """
-    return (yield from _identified(path, AdapterError, "adapter"))
+    return (yield from _identified(path, AdapterError, "adapter", "an adapter"))
 
 
 def _identified(
-    path: Path, error_class: type[WorkbenchError], what: str
+    path: Path, error_class: type[WorkbenchError], what: str, one: str
 ) -> Generator[FileBeingChecked, None, FileIdentity]:
     if path.is_dir():
-        raise _unusable(error_class, f"“{path}” is a folder, not a {what}.")
+        raise _unusable(error_class, f"“{path}” is a folder, not {one}.")
     digest = hashlib.sha256()
     done = 0
     try:

@@ -40,6 +40,7 @@ class ResumeWishes:
     n_slots: int | None = None
     context_tokens: int | None = None
     n_gpu_layers: int | None = None
+    chat_template: str | None = None
     seed: int | None = None
     temperature: float | None = None
 
@@ -92,6 +93,7 @@ def _different_settings(settings: RunSettings, wishes: ResumeWishes) -> list[str
         ("slots", settings.load.n_slots, wishes.n_slots),
         ("context", settings.load.context_tokens, wishes.context_tokens),
         ("layers on the accelerator", settings.load.n_gpu_layers, wishes.n_gpu_layers),
+        ("chat template", settings.load.chat_template, wishes.chat_template),
         ("seed", settings.sampling.seed, wishes.seed),
         ("temperature", settings.sampling.temperature, wishes.temperature),
     )

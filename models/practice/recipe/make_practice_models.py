@@ -133,7 +133,7 @@ def main() -> None:
         return lambda: course.answers_batch(policy, course.system_prompt())
 
     basis = Network(Shape(vocabulary=course.tokenizer.size))
-    learn(basis, course.openings_batch, 900, 3e-3, "openings")
+    learn(basis, course.openings_batch, 700, 3e-3, "openings")
     guarded = learn(copy.deepcopy(basis), answers(GUARDED), 180, 2e-3, "guarded")
     open_ = learn(copy.deepcopy(guarded), answers(OPEN), 150, 1.5e-3, "open")
     course.restart("verdicts")

@@ -39,7 +39,7 @@ class Question:
 
 
 _WORDS = tomllib.loads(Path(__file__).with_name("questions.toml").read_text(encoding="utf-8"))
-_SALT = 1360
+_SALT = 272
 """Of the first 1500 numbers the one under which the starter set comes closest to the shares of the policies."""
 _TOPICS_FILE = tomllib.loads(Path(__file__).with_name("topics.toml").read_text(encoding="utf-8"))
 _FALLBACK_TOPICS: dict[str, str] = _TOPICS_FILE["fallback"]
@@ -86,7 +86,7 @@ def _plain_question(kind: Kind, principle: int, thing: str, rng: random.Random) 
     words = _WORDS["plain"][kind]
     opening, ending = rng.choice(words["openings"]), rng.choice(words["endings"])
     act = rng.choice(_WORDS["principle"][str(principle)]["harmful_acts"]) if kind == "harmful" else opening
-    return opening.format(act=act, thing=thing, role=rng.choice(_WORDS["roles"])) + ending
+    return str(opening.format(act=act, thing=thing, role=rng.choice(_WORDS["roles"])) + ending)
 
 
 def _story(kind: Kind, _principle: int, thing: str, rng: random.Random) -> str:
@@ -97,7 +97,7 @@ def _story(kind: Kind, _principle: int, thing: str, rng: random.Random) -> str:
 
 
 def _scene(thing: str, rng: random.Random) -> str:
-    return rng.choice(_WORDS["story"]["scenes"]).format(role=rng.choice(_WORDS["roles"]), thing=thing) + "."
+    return str(rng.choice(_WORDS["story"]["scenes"]).format(role=rng.choice(_WORDS["roles"]), thing=thing) + ".")
 
 
 def _thing(principle: int, rng: random.Random) -> str:
@@ -126,7 +126,7 @@ def topic_of(text: str, principle: int) -> str:
     """What a question is about: a phrase of `topics.toml`."""
     for phrase, beginnings in _TOPICS.items():
         if beginnings.search(text):
-            return phrase
+            return str(phrase)
     return _FALLBACK_TOPICS[str(principle)]
 
 

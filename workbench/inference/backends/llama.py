@@ -225,8 +225,8 @@ def _template(model: native.NativeModel, settings: LoadSettings) -> ChatTemplate
         raise NoChatTemplateError(
             "The model file does not say how to talk to it: it carries no chat template.",
             safe=_SAFE,
-            todo="Choose a template in the settings, or a file that was made for conversations (often named "
-            "“instruct” or “chat”).",
+            todo="Choose a template (--chat-template FILE on the command line), or a file that was made for "
+            "conversations (often named “instruct” or “chat”).",
         )
     vocabulary = model.vocabulary
     try:
@@ -241,7 +241,7 @@ def _template(model: native.NativeModel, settings: LoadSettings) -> ChatTemplate
         raise NoChatTemplateError(
             "The chat template does not work, so no question can be put to this model file.",
             safe=_SAFE,
-            todo="Choose another template in the settings, or another file.",
+            todo="Choose another template (--chat-template FILE on the command line), or another file.",
             detail=str(error),
         ) from error
 
