@@ -1,7 +1,7 @@
 """How long the window leaves a person waiting while answers pour in: the gaps between two turns of its event loop.
 
 The whole program runs: the window on the page that shows the evaluation, the database with one durable write for each
-answer, and a worker that plays a script of 500 answers a second.
+answer, and a worker that plays a script of more than 500 answers a second.
 """
 
 import json
@@ -21,7 +21,8 @@ from workbench.domain.questions import QuestionSelection
 from workbench.services.evaluation import EvaluationRequest, LlmChoice
 
 GOAL_MS = 100.0
-ANSWERS_PER_SECOND = 500
+ANSWERS_PER_SECOND = 650
+"""Asked of the script, so that at least 500 a second arrive over the whole job, its start included."""
 SAMPLES = 14
 """Answers to each of the 360 questions: about ten seconds."""
 TICK_MS = 5

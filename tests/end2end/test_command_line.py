@@ -121,11 +121,14 @@ def test_killing_the_program_loses_nothing_and_resume_asks_only_the_rest(tmp_pat
     exactly_once(1, 60)
 
 
-def test_killing_the_worker_does_not_end_the_run(tmp_path: Path, judge: Path) -> None:
-    slow = a_script(tmp_path, "slow", answers_per_second=60)
-    running = started("evaluate", "--model-file", slow, "--judge", judge, "--limit", "60")
+@pytest.mark.parametrize("role", ["answering", "judging"])
+def test_killing_the_worker_does_not_end_the_run(tmp_path: Path, role: str) -> None:
+    paces = {"answering": 60.0, "judging": 60.0, role: 30.0}
+    llm = a_script(tmp_path, "llm", answers_per_second=paces["answering"])
+    judge = a_script(tmp_path, "judge", answers_per_second=paces["judging"], default={"score": 4})
+    running = started("evaluate", "--model-file", llm, "--judge", judge, "--limit", "60")
     with running:
-        wait_for_line(running.stderr, "answering: 15 of 60")
+        wait_for_line(running.stderr, f"{role}: 15 of 60")
         for worker in psutil.Process(running.pid).children():
             worker.kill()
         wait_for_line(running.stderr, "The worker was restarted")
