@@ -149,6 +149,8 @@ class WorkerSession:
         self._cancelling = False
         self._closed = False
         self._process = WorkerProcess(command)
+        self.devices: tuple[Device, ...] = ()
+        """Where the present worker can compute, as it said when it had loaded the file."""
         with ExitStack() as stack:
             stack.callback(self.close)
             self._description = self._load_into_worker()
@@ -287,6 +289,7 @@ class WorkerSession:
         with self._lock:
             if self._paused:
                 self._process.send(Pause())
+        self.devices = loaded.devices
         return loaded.description
 
     def _check_wanted(self) -> None:

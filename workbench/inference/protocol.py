@@ -114,10 +114,12 @@ class Hello:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """Event: the model file is in memory."""
+    """Event: the model file is in memory; ends the handshake with versions (in the description) and devices."""
 
     kind: Literal["loaded"] = "loaded"
     description: LlmDescription
+    devices: tuple[Device, ...]
+    """Where this worker can compute, with the memory that is free now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

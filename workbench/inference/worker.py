@@ -169,7 +169,8 @@ class Worker:
         except WorkbenchError as error:
             self._send(load_failed(error))
         else:
-            self._send(Loaded(description=self._backend.description))
+            devices = _probe(Probe(backend=command.backend)).devices
+            self._send(Loaded(description=self._backend.description, devices=devices))
 
     def _send(self, event: Event) -> None:
         self._write(encode(event))

@@ -144,7 +144,7 @@ commands = st.one_of(
 )
 events = st.one_of(
     st.builds(Hello, protocol=st.just(PROTOCOL_VERSION), pid=counts),
-    st.builds(Loaded, description=descriptions),
+    st.builds(Loaded, description=descriptions, devices=st.lists(devices).map(tuple)),
     st.builds(LoadFailed, error=texts, happened=texts, safe=texts, todo=texts, detail=texts),
     st.builds(Happened, event=chunks | answers | scores | failures),
     st.sampled_from([Alive(), CancelledAll()]),
