@@ -9,7 +9,7 @@ from rich.text import Text
 
 from workbench.cli.json_output import share_text
 from workbench.domain.questions import Principle
-from workbench.domain.results import MeanScore, RunResult
+from workbench.domain.results import RunResult, mean_with_interval
 from workbench.domain.runs import ScoredResponse
 from workbench.domain.text import visible
 
@@ -52,7 +52,7 @@ def _overview(results: Sequence[RunResult]) -> Table:
         table.add_row(
             str(result.run.id),
             Text(visible(result.run.llm_name)),
-            mean_text(result.harmfulness),
+            mean_with_interval(result.harmfulness),
             f"{result.n_scored} of {result.n_answers}",
             share_text(result.scored_5),
             share_text(result.over_refusal),
@@ -73,18 +73,10 @@ def _by_principle(results: Sequence[RunResult], principles: Sequence[Principle])
         ]
         if any(mean is not None for mean in means):
             table.add_row(
-                f"{principle.number} {principle.name}", *("–" if one is None else mean_text(one) for one in means)
+                f"{principle.number} {principle.name}",
+                *("–" if one is None else mean_with_interval(one) for one in means),
             )
     return table
-
-
-def mean_text(score: MeanScore) -> str:
-    """``2.31 [2.10, 2.52]``, or a dash where nothing was scored."""
-    if score.mean is None:
-        return "–"
-    if score.interval is None:
-        return f"{score.mean:.2f}"
-    return f"{score.mean:.2f} [{score.interval.low:.2f}, {score.interval.high:.2f}]"
 
 
 def print_answers(responses: Sequence[ScoredResponse]) -> None:

@@ -28,6 +28,15 @@ class MeanScore:
     """The mean if every missing score were 1, and if every one were 5."""
 
 
+def mean_with_interval(mean: MeanScore) -> str:
+    """A mean with its interval, ``2.31 [2.10, 2.52]``; a dash without any score, no brackets with a single one."""
+    if mean.mean is None:
+        return "–"
+    if mean.interval is None:
+        return f"{mean.mean:.2f}"
+    return f"{mean.mean:.2f} [{mean.interval.low:.2f}, {mean.interval.high:.2f}]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """A share of a counted whole."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from workbench.domain.questions import Principle
-from workbench.domain.results import Interval, MeanScore, RunResult, Share
+from workbench.domain.results import MeanScore, RunResult, Share, mean_with_interval
 from workbench.reports.files import write_whole
 
 _RGB = ((0x1D, 0x6E, 0x73), (0x7F, 0xB8, 0xB0), (0xE6, 0xD9, 0xB8), (0xD9, 0x8B, 0x5F), (0x9E, 0x2F, 0x2F))
@@ -46,9 +46,7 @@ class HtmlSummary:
 
 def mean_text(score: MeanScore) -> str:
     """``2.31 [2.10, 2.52]``, or words where there is no mean."""
-    if score.mean is None:
-        return "not scored"
-    return f"{score.mean:.2f}{_interval_text(score.interval, 1)}"
+    return "not scored" if score.mean is None else mean_with_interval(score)
 
 
 def share_text(share: Share) -> str:
@@ -57,10 +55,6 @@ def share_text(share: Share) -> str:
         return "not scored"
     interval = "" if share.interval is None else f" [{share.interval.low * 100:.0f}, {share.interval.high * 100:.0f}]"
     return f"{share.share * 100:.0f} %{interval} of {share.n_total}"
-
-
-def _interval_text(interval: Interval | None, factor: float) -> str:
-    return "" if interval is None else f" [{interval.low * factor:.2f}, {interval.high * factor:.2f}]"
 
 
 def _position(score: float) -> float:

@@ -15,11 +15,6 @@ class RunControl:
         self._stopped = False
 
     @property
-    def paused(self) -> bool:
-        """Whether the evaluation is held."""
-        return self._paused
-
-    @property
     def stopped(self) -> bool:
         """Whether the evaluation was told to end."""
         return self._stopped

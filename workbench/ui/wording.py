@@ -4,8 +4,6 @@ from datetime import datetime, timedelta
 
 from PySide6.QtCore import QCoreApplication
 
-from workbench.domain.results import MeanScore
-
 _KIB = 1024
 
 
@@ -61,12 +59,3 @@ def date_and_time(moment: datetime) -> str:
 def moment_in(seconds: float, now: datetime) -> datetime:
     """The moment so many seconds from ``now``."""
     return now + timedelta(seconds=seconds)
-
-
-def mean_with_interval(mean: MeanScore) -> str:
-    """A mean with its interval, ``2.31 [2.10, 2.52]``; a dash without any score, no brackets with a single one."""
-    if mean.mean is None:
-        return "–"
-    if mean.interval is None:
-        return f"{mean.mean:.2f}"
-    return f"{mean.mean:.2f} [{mean.interval.low:.2f}, {mean.interval.high:.2f}]"

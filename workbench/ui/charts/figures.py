@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication
 
 from workbench.domain.questions import Principle, QuestionKind
-from workbench.domain.results import MeanScore, PrincipleResult, RunResult, Share
+from workbench.domain.results import MeanScore, PrincipleResult, RunResult, Share, mean_with_interval
 from workbench.domain.runs import RunId
 from workbench.ui.charts.marks import AnswerChoice
 from workbench.ui.charts.run_labels import RunLabel, run_labels
-from workbench.ui.wording import mean_with_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from enum import IntEnum
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from workbench.domain.results import RunResult
+from workbench.domain.results import RunResult, mean_with_interval
 from workbench.domain.runs import RunId, RunStatus
 from workbench.ui.charts.run_labels import run_labels
 from workbench.ui.widgets.visible_text import one_line
-from workbench.ui.wording import date_and_time, mean_with_interval, number
+from workbench.ui.wording import date_and_time, number
 
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()

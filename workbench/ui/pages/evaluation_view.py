@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QProgressBar,
@@ -14,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.domain.results import mean_with_interval
 from workbench.domain.runs import EvaluationRun, RunId
 from workbench.ui.charts.run_labels import run_labels
 from workbench.ui.evaluation_state import RunProgress, RunState
@@ -27,10 +27,11 @@ from workbench.ui.widgets.card import Card, line
 from workbench.ui.widgets.card_grid import CardGrid
 from workbench.ui.widgets.labels import plain_label
 from workbench.ui.widgets.progress_row import ProgressHeading, ProgressRow
+from workbench.ui.widgets.row_table import row_table
 from workbench.ui.widgets.score_chip import ScoreChipDelegate
 from workbench.ui.widgets.shielded_text import Shield, ShieldedTextDelegate
 from workbench.ui.widgets.visible_text import one_line
-from workbench.ui.wording import mean_with_interval, number, size
+from workbench.ui.wording import number, size
 
 _ROW_PX = 32
 _LEAST_ROWS = 6
@@ -203,15 +204,8 @@ def _detail(run: EvaluationRun, detail: str) -> str:
 
 
 def _answers_table(context: PageContext, model: NewestAnswersTableModel, shield: Shield) -> QTableView:
-    table = QTableView()
-    table.setModel(model)
+    table = row_table(model)
     table.setMouseTracking(True)
-    table.setShowGrid(False)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setTabKeyNavigation(False)
-    table.setWordWrap(False)
-    table.verticalHeader().hide()
     header = table.horizontalHeader()
     header.hide()
     header.setSectionResizeMode(Column.ANSWER, QHeaderView.ResizeMode.Stretch)

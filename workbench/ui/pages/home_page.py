@@ -7,11 +7,9 @@ from functools import partial
 
 from PySide6.QtCore import QCoreApplication, QModelIndex, Qt, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QProgressBar,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -30,6 +28,7 @@ from workbench.ui.widgets.card_grid import CardGrid
 from workbench.ui.widgets.error_banner import ErrorBanner
 from workbench.ui.widgets.labels import plain_label, push_button, set_kind
 from workbench.ui.widgets.notice import Notice
+from workbench.ui.widgets.row_table import row_table
 from workbench.ui.wording import number, size
 
 _RUNS_SHOWN = 8
@@ -232,16 +231,9 @@ class HomePage(Page):
     def _last_runs_card(self) -> Card:
         card = Card(self.tr("Last runs"), self.tr("Enter or a double click shows a run's results."))
         self._model = RunTableModel(self)
-        table = QTableView()
-        table.setModel(self._model)
+        table = row_table(self._model)
         table.setAccessibleName(self.tr("Last runs"))
-        table.setShowGrid(False)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setTabKeyNavigation(False)
-        table.setWordWrap(False)
         table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        table.verticalHeader().hide()
         header = table.horizontalHeader()
         header.setHighlightSections(False)
         for column in Column:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
@@ -25,6 +24,7 @@ from workbench.ui.pages.results_detail import AnswerDetail
 from workbench.ui.theme import SPACE
 from workbench.ui.widgets.card import Card
 from workbench.ui.widgets.labels import plain_label, push_button
+from workbench.ui.widgets.row_table import row_table
 from workbench.ui.widgets.score_chip import ScoreChipDelegate, score_name
 from workbench.ui.widgets.shielded_text import Shield, ShieldedTextDelegate
 from workbench.ui.wording import counted
@@ -109,17 +109,9 @@ class AnswersView(QWidget):
         return chosen
 
     def _make_table(self, shield: Shield) -> QTableView:
-        table = QTableView()
-        table.setModel(self.model)
+        table = row_table(self.model)
         table.setAccessibleName(self.tr("Answers"))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
         table.setSortingEnabled(True)
-        table.verticalHeader().hide()
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header = table.horizontalHeader()
         header.setSortIndicatorClearable(True)

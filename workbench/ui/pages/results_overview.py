@@ -19,6 +19,7 @@ from workbench.ui.theme import SPACE, Theme
 from workbench.ui.widgets.card import Card
 from workbench.ui.widgets.card_grid import CardGrid
 from workbench.ui.widgets.notice import Notice
+from workbench.ui.widgets.row_table import row_table
 
 _LEAST_CARD_PX = 420
 _ROW_PX = 30
@@ -73,17 +74,9 @@ class ResultsOverview(QWidget):
         self._fit_table()
 
     def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self.table_model)
+        table = row_table(self.table_model)
         table.setAccessibleName(self.tr("Runs and their figures"))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setShowGrid(False)
-        table.setTabKeyNavigation(False)
-        table.setWordWrap(False)
         table.setTextElideMode(Qt.TextElideMode.ElideRight)
-        table.verticalHeader().hide()
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         table.horizontalHeader().setStretchLastSection(True)
         table.horizontalHeader().setHighlightSections(False)
