@@ -169,7 +169,8 @@ def wait_until_ended(process: psutil.Process) -> None:
     The first thread of a process may be a zombie while others still live; the parent is told nothing until then.
     """
     if hasattr(os, "waitid"):
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(ChildProcessError):  # its parent has already collected it: it is gone
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     else:
         process.wait(5.0)
 
