@@ -1,5 +1,6 @@
 """Sessions with real worker processes that play scripts and really fail."""
 
+import contextlib
 import json
 import os
 import queue
