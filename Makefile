@@ -10,9 +10,9 @@ LOCKS := requirements-build.txt requirements-dev.txt
 COMPILE_LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(UPGRADE)
 
 # Tests and pictures draw into memory; a real display is started by the stories that need one.
-test bench screenshots: export QT_QPA_PLATFORM ?= offscreen
+test bench vulkan screenshots: export QT_QPA_PLATFORM ?= offscreen
 
-.PHONY: demo window test lint bench screenshots installer lock clean
+.PHONY: demo window test lint bench peers vulkan screenshots installer lock clean
 
 demo: $(INSTALLED)
 	@$(BIN)/python .ci/check_system.py demo
@@ -35,6 +35,14 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	@$(BIN)/python .ci/check_system.py test
 	@$(BIN)/python -m tests.benchmarks
+
+# What `make bench` compares with; ten minutes or more. Without it those figures are reported as not measured.
+peers: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.peers
+
+# Linux only. VULKAN_HEADERS=/folder where the system's headers are too old and not those of Debian 12.
+vulkan: $(INSTALLED)
+	@$(BIN)/python .ci/vulkan.py
 
 screenshots: $(INSTALLED)
 	@$(BIN)/python .ci/check_system.py window

@@ -33,6 +33,11 @@ def this_computer() -> Computer:
     )
 
 
+def busy_cores() -> float:
+    """Logical processors that all programs together kept busy, on average since the last call; 0 at the first."""
+    return psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)
+
+
 def usable_cores() -> int:
     """Physical processor cores this process may use; two threads of one core share its arithmetic."""
     n_cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1

@@ -65,6 +65,10 @@ class NoChatTemplateError(ModelFileError):
     """A model file carries no chat template, so no prompt can be built from it."""
 
 
+class OutOfMemoryError(ModelFileError):
+    """There is not enough memory for a model file."""
+
+
 class AdapterError(WorkbenchError):
     """A LoRA adapter is missing, damaged, or has no effect on the model file."""
 

@@ -16,7 +16,8 @@ class Figure:
     """A result as ``make bench`` prints it."""
 
     name: str
-    value: float
+    value: float | None
+    """``None`` if it could not be measured; ``details`` say why."""
     unit: str
     comparison: Literal["at least", "at most", "below"]
     goal: float
@@ -24,20 +25,44 @@ class Figure:
     """What the value was computed from."""
 
     @property
-    def reached(self) -> bool:
-        """Whether the goal is met."""
-        return bool(_COMPARE[self.comparison](self.value, self.goal))
+    def reached(self) -> bool | None:
+        """Whether the goal is met; ``None`` if nobody knows."""
+        return None if self.value is None else bool(_COMPARE[self.comparison](self.value, self.goal))
 
     def as_json(self) -> dict[str, JsonValue]:
         """The figure for people and programs; the value to four significant digits."""
         return {
             "name": self.name,
-            "value": float(f"{self.value:.4g}"),
+            "value": None if self.value is None else float(f"{self.value:.4g}"),
             "unit": self.unit,
             "goal": f"{self.comparison} {self.goal:g}",
             "reached": self.reached,
             "details": self.details,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Our way against another, by turns, so that a busy moment of the computer hits both.
+
+    The figure is the median of the rounds' ratios.
+    """
+
+    name: str
+    goal: float
+    """Lowest ratio that is good enough; above 1 where ours is faster."""
+
+    def figure(self, ratios: Sequence[float], **details: JsonValue) -> Figure:
+        """What was measured; one ratio for each round."""
+        rounds: list[JsonValue] = [round(ratio, 3) for ratio in ratios]
+        return self._with(statistics.median(ratios), {"ratios": rounds, **details})
+
+    def not_measured(self, reason: Exception) -> Figure:
+        """What is said where the other way is missing."""
+        return self._with(None, {"not_measured": str(reason)})
+
+    def _with(self, value: float | None, details: dict[str, JsonValue]) -> Figure:
+        return Figure(name=self.name, value=value, unit="times", comparison="at least", goal=self.goal, details=details)
 
 
 def ratio_of_medians(

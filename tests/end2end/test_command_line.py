@@ -286,3 +286,96 @@ def test_the_doctor_finds_a_working_installation() -> None:
     assert found["devices"][0]["kind"] == "cpu"
     assert found["versions"]["sqlite"]
     assert {check["name"] for check in found["checks"]} >= {"window", "database", "practice models", "engine"}
+
+
+GIB = 1024**3
+LAYOUT = {"n_layers": 32, "layer_bytes": 136_000_000, "layer_kv_values": 2048, "output_bytes": 430_000_000}
+
+
+def device(name: str, free_gib: float) -> dict[str, Any]:
+    free_bytes = int(free_gib * GIB)
+    kind = "cpu" if name == "CPU" else "gpu"
+    description = "A processor" if name == "CPU" else "A graphics card"
+    return {"name": name, "description": description, "kind": kind, "free_bytes": free_bytes, "total_bytes": free_bytes}
+
+
+def test_a_plan_is_a_sum_by_device_in_bytes(tmp_path: Path) -> None:
+    path = a_script(tmp_path, "large", layout=LAYOUT, devices=[device("CUDA0", 24), device("CPU", 32)])
+    ended = workbench("models", "plan", path, "--slots", "4", "--context", "1024", "--json")
+    assert ended.code == 0, ended.err
+    plan = ended.json
+    assert (plan["fits"], plan["n_layers"], plan["n_layers_offloaded"]) == (True, 33, 33)
+    assert (plan["slots"], plan["context_tokens"], plan["kv_type"]) == (4, 1024, "f16")
+    assert [share["name"] for share in plan["devices"]] == ["CUDA0", "CPU"]
+    parts = ("weights_bytes", "kv_bytes", "compute_bytes", "program_bytes", "margin_bytes")
+    for share in plan["devices"]:
+        assert share["sum_bytes"] == sum(share[part] for part in parts) <= share["free_bytes"]
+    assert sum(share["weights_bytes"] for share in plan["devices"]) == plan["weights_bytes"]
+
+
+def test_a_plan_is_shown_in_words_too(tmp_path: Path) -> None:
+    path = a_script(tmp_path, "large", layout=LAYOUT, devices=[device("CUDA0", 24), device("CPU", 32)])
+    ended = workbench("models", "plan", path)
+    assert ended.code == 0, ended.err
+    for words in ("CUDA0: A graphics card", "Processor", "Kept free", "All 33 layers on A graphics card", "It fits."):
+        assert words in ended.out
+
+
+def test_a_plan_that_does_not_fit_says_so_and_fails(tmp_path: Path) -> None:
+    path = a_script(tmp_path, "large", layout=LAYOUT, devices=[device("CPU", 2)])
+    ended = workbench("models", "plan", path)
+    assert ended.code == 1
+    assert "It does not fit." in ended.out
+    assert "larger than the memory that is free" in ended.out
+    as_json = workbench("models", "plan", path, "--json")
+    assert as_json.code == 1
+    assert as_json.json["fits"] is False
+    assert "does_not_fit" in as_json.json["notes"]
+
+
+def test_a_plan_can_be_changed_by_hand(tmp_path: Path) -> None:
+    path = a_script(tmp_path, "large", layout=LAYOUT, devices=[device("CUDA0", 24), device("CPU", 32)])
+    plan = workbench("models", "plan", path, "--gpu-layers", "10", "--kv-type", "q8_0", "--json").json
+    assert (plan["n_layers_offloaded"], plan["kv_type"]) == (10, "q8_0")
+    assert "overridden" in plan["notes"]
+
+
+def test_what_cannot_be_planned_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "random.gguf").write_bytes(os.urandom(4096))
+    (tmp_path / "cut.gguf").write_bytes(b"GGUF\x03\x00\x00\x00")
+    clear_refusal(1, "does not exist", "models", "plan", tmp_path / "missing.gguf")
+    clear_refusal(1, "not a GGUF", "models", "plan", tmp_path / "random.gguf")
+    clear_refusal(1, "not complete", "models", "plan", tmp_path / "cut.gguf")
+
+
+def test_a_plan_does_without_a_database_that_is_in_use(llm: Path, tmp_path: Path) -> None:
+    held = tmp_path / "held.sqlite"
+    assert workbench("results", "--database", held).code == 0
+    with contextlib.closing(sqlite3.connect(held)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        ended = workbench("models", "plan", llm, "--database", held)
+    assert ended.code == 0
+    assert "without what earlier loadings taught" in ended.err
+
+
+def test_the_run_names_device_layers_and_failed_loadings(tmp_path: Path) -> None:
+    devices = [device("CUDA0", 24), device("CPU", 32)]
+    path = a_script(tmp_path, "fallible", layout=LAYOUT, devices=devices, load_failures=1, slow=[3, 8])
+    ended = workbench("evaluate", "--model-file", path, "--limit", "12", "--kv-type", "q8_0", "--json")
+    assert ended.code == 0, ended.err
+    (run,) = ended.json["runs"]
+    assert (run["device"], run["n_layers"], run["n_layers_offloaded"], run["kv_type"]) == ("CUDA0", 33, 33, "q8_0")
+    (attempt,) = run["failed_load_attempts"]
+    assert attempt["slots"] > run["slots"]
+    assert f"did not fit on CUDA0, 33 of 33 layers, {attempt['slots']} answers at a time" in ended.err
+    assert f"Loaded fallible on CUDA0, 33 of 33 layers, {run['slots']} answer" in ended.err
+    assert ended.err.index("Slower than usual") < ended.err.index("Back to the usual speed")
+    again = workbench("results", "--json").json["runs"][0]
+    assert again["failed_load_attempts"] == run["failed_load_attempts"]
+
+
+def test_a_resume_keeps_how_conversations_are_kept(llm: Path) -> None:
+    evaluate("--model-file", llm, "--limit", "2", "--kv-type", "q8_0")
+    refused = workbench("evaluate", "--resume", "1", "--kv-type", "f16")
+    assert refused.code == 1
+    assert "kept conversations was q8_0, now f16" in refused.err

@@ -1,7 +1,8 @@
 """Short ways to write requests and scripts."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ def write_script(folder: Path, **script: Any) -> Path:
     return path
 
 
-def final(events: Iterable[SessionEvent]) -> list[SessionEvent]:
-    """The events without the pieces of text."""
-    return [event for event in events if not isinstance(event, TextChunk)]
+def one_by_one(batches: Iterable[tuple[SessionEvent, ...]]) -> Iterator[SessionEvent]:
+    """The events of a session's run, which come in batches."""
+    return chain.from_iterable(batches)
+
+
+def final(batches: Iterable[tuple[SessionEvent, ...]]) -> list[SessionEvent]:
+    """The events of a session's run without the pieces of text."""
+    return [event for event in one_by_one(batches) if not isinstance(event, TextChunk)]

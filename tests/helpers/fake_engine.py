@@ -1,15 +1,17 @@
 """An engine inside the test process that answers from plain functions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.helpers.records import a_layout, a_load_report, a_plan
 from workbench.domain.llm import (
     Answer,
     AnswerFlag,
     Device,
     FinishReason,
     GenerateRequest,
+    KvType,
     LlmDescription,
     LoadSettings,
     Request,
@@ -17,6 +19,7 @@ from workbench.domain.llm import (
     ScoreRequest,
     SessionEvent,
 )
+from workbench.domain.memory import DeviceCorrection, LlmLayout, LoadReport, MemoryPlan
 from workbench.errors import ModelFileError
 
 Reply = Callable[[Request], SessionEvent]
@@ -57,19 +60,33 @@ def polite(request: Request) -> SessionEvent:
 
 @dataclass
 class FakeSession:
+    """Answers so many requests in one step."""
+
+    path: Path
+    settings: LoadSettings
     description: LlmDescription
+    load_report: LoadReport
     reply: Reply
+    n_together: int
+    also: dict[int, tuple[SessionEvent, ...]]
     asked: list[Request] = field(default_factory=list)
     stopped: bool = False
     paused: bool = False
     closed: bool = False
 
-    def run(self, requests: Iterable[Request]) -> Iterator[SessionEvent]:
+    def run(self, requests: Iterable[Request]) -> Iterator[tuple[SessionEvent, ...]]:
+        together: list[SessionEvent] = []
         for request in requests:
             if self.stopped:
                 return
+            together.extend(self.also.get(request.id, ()))
             self.asked.append(request)
-            yield self.reply(request)
+            together.append(self.reply(request))
+            if len(together) >= self.n_together:
+                yield tuple(together)
+                together.clear()
+        if together and not self.stopped:
+            yield tuple(together)
 
     def pause(self) -> None:
         self.paused = True
@@ -90,16 +107,41 @@ class FakeEngine:
 
     reply: Reply = polite
     rubric: str | None = None
+    plans: dict[str, MemoryPlan] = field(default_factory=dict)
+    """By the stem of the file's name; any other file is planned onto the processor."""
+    n_failed_attempts: int = 0
+    n_together: int = 1
+    also: dict[int, tuple[SessionEvent, ...]] = field(default_factory=dict)
+    """Events that come with the reply to a request of this number."""
+    corrections: list[tuple[DeviceCorrection, ...]] = field(default_factory=list)
+    """What each planning was given."""
     sessions: list[FakeSession] = field(default_factory=list)
 
     def check(self, path: Path) -> None:
         if not path.exists():
             raise _unusable(path)
 
-    def open(self, path: Path, settings: LoadSettings) -> FakeSession:
+    def plan(
+        self, path: Path, settings: LoadSettings, corrections: Sequence[DeviceCorrection] = ()
+    ) -> tuple[LlmLayout, MemoryPlan]:
+        self.check(path)
+        self.corrections.append(tuple(corrections))
+        chosen = settings.n_slots or 4
+        return a_layout(rubric=self.rubric), self.plans.get(path.stem, a_plan(n_slots=chosen, context_tokens=1024))
+
+    def open(self, path: Path, settings: LoadSettings, corrections: Sequence[DeviceCorrection] = ()) -> FakeSession:
         if b"broken" in path.read_bytes():
             raise _unusable(path)
-        session = FakeSession(description=_description(path, settings, self.rubric), reply=self.reply)
+        _layout, plan = self.plan(path, settings, corrections)
+        session = FakeSession(
+            path=path,
+            settings=settings,
+            description=a_description(path, plan, self.rubric),
+            load_report=a_load_report(plan, n_failed=self.n_failed_attempts),
+            reply=self.reply,
+            n_together=self.n_together,
+            also=self.also,
+        )
         self.sessions.append(session)
         return session
 
@@ -114,19 +156,22 @@ def _unusable(path: Path) -> ModelFileError:
     return ModelFileError(f"{path.name} cannot be used.", safe="All is safe.", todo="Choose another file.")
 
 
-def _description(path: Path, settings: LoadSettings, rubric: str | None) -> LlmDescription:
+def a_description(path: Path, plan: MemoryPlan, rubric: str | None = None) -> LlmDescription:
     return LlmDescription(
         name=path.stem,
         architecture="llama",
         quantisation="F16",
         n_parameters=1,
-        n_layers=1,
+        n_layers=plan.n_layers,
         trained_context_tokens=1024,
-        context_tokens=1024,
-        n_slots=settings.n_slots,
-        n_threads=1,
-        device="CPU",
-        n_layers_offloaded=0,
+        context_tokens=plan.context_tokens,
+        n_slots=plan.n_slots,
+        n_threads=plan.n_threads,
+        n_batch=plan.n_batch,
+        kv_type=KvType.F16,
+        flash_attention=plan.flash_attention,
+        device=plan.shares[0].device.name,
+        n_layers_offloaded=plan.n_layers_offloaded,
         template_sha256="e" * 64,
         template_source="model_file",
         rubric=rubric,

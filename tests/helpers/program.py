@@ -25,14 +25,14 @@ class Ended:
         return json.loads(self.out)
 
 
-def workbench(*arguments: str | Path) -> Ended:
-    """Run a command to its end."""
+def workbench(*arguments: str | Path, limit_s: float = _LIMIT_S) -> Ended:
+    """Run a command to its end, which must come within ``limit_s`` seconds."""
     done = subprocess.run(
         [*PROGRAM, *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
-        timeout=_LIMIT_S,
+        timeout=limit_s,
         check=False,
         stdin=subprocess.DEVNULL,
     )

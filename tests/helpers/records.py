@@ -3,7 +3,17 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workbench.domain.llm import AnswerFlag, FailureCode, LoadSettings, SamplingSettings
+from workbench.domain.llm import AnswerFlag, Device, FailureCode, KvType, LoadSettings, SamplingSettings
+from workbench.domain.memory import (
+    Allocation,
+    DeviceShare,
+    LlmLayout,
+    LoadAttempt,
+    LoadReport,
+    MemoryPlan,
+    PlanNote,
+    SpeedClass,
+)
 from workbench.domain.questions import Question, QuestionId, QuestionKind, QuestionSelection, RevisionId, Split
 from workbench.domain.runs import (
     EvaluationRun,
@@ -30,7 +40,7 @@ def a_question(number: int = 1, *, kind: QuestionKind = QuestionKind.HARMFUL, pr
     )
 
 
-def run_settings(*, judge: bool = True, samples: int = 1, n_slots: int = 4) -> RunSettings:
+def run_settings(*, judge: bool = True, samples: int = 1, n_slots: int | None = 4) -> RunSettings:
     file = FileIdentity(path=Path("open.gguf"), sha256="a" * 64, size_bytes=10)
     return RunSettings(
         model_file=file,
@@ -48,7 +58,104 @@ def run_settings(*, judge: bool = True, samples: int = 1, n_slots: int = 4) -> R
     )
 
 
-def a_run(*, settings: RunSettings | None = None, n_questions: int = 4, run_id: int = 1) -> EvaluationRun:
+GIB = 2**30
+
+
+def a_device(
+    name: str = "CPU", *, free_bytes: int = 8 * GIB, total_bytes: int = 16 * GIB, shares_memory: bool = False
+) -> Device:
+    """A processor if it is called ``CPU``, else a graphics card."""
+    is_cpu = name == "CPU"
+    return Device(
+        name=name,
+        description="Invented processor" if is_cpu else "Invented graphics",
+        kind="cpu" if is_cpu else "gpu",
+        free_bytes=free_bytes,
+        total_bytes=total_bytes,
+        shares_memory=is_cpu or shares_memory,
+    )
+
+
+def a_share(device: Device | None = None, *, n_layers: int = 3, weights_bytes: int = GIB) -> DeviceShare:
+    """What one device holds: the weights, and a quarter GiB for everything else."""
+    return DeviceShare(
+        device=device or a_device(),
+        n_layers=n_layers,
+        weights_bytes=weights_bytes,
+        kv_bytes=GIB // 8,
+        compute_bytes=GIB // 8,
+        program_bytes=0,
+        margin_bytes=GIB // 4,
+    )
+
+
+def a_layout(*, rubric: str | None = None, n_layers: int = 2) -> LlmLayout:
+    return LlmLayout(
+        architecture="llama",
+        quantisation="Q4_K_M",
+        n_parameters=1_000_000,
+        rubric=rubric,
+        trained_context_tokens=2048,
+        n_vocabulary=1000,
+        width=64,
+        feed_forward_width=256,
+        n_heads=4,
+        input_bytes=100_000,
+        output_bytes=100_000,
+        layer_bytes=(1_000_000,) * n_layers,
+        layer_kv_values=(128,) * n_layers,
+        layer_state_bytes=(0,) * n_layers,
+    )
+
+
+def a_plan(
+    *shares: DeviceShare,
+    n_layers: int = 2,
+    n_slots: int = 4,
+    context_tokens: int = 2048,
+    notes: tuple[PlanNote, ...] = (),
+) -> MemoryPlan:
+    """An invented plan; without shares, everything is on the processor."""
+    return MemoryPlan(
+        shares=shares or (a_share(n_layers=n_layers + 1),),
+        n_layers=n_layers,
+        n_slots=n_slots,
+        context_tokens=context_tokens,
+        n_cells=context_tokens * (n_slots + 1),
+        n_batch=512,
+        kv_type=KvType.F16,
+        flash_attention=True,
+        n_threads=2,
+        speed=SpeedClass.MODERATE,
+        notes=notes,
+    )
+
+
+def a_load_report(plan: MemoryPlan | None = None, *, n_failed: int = 0, taken: float = 1.0) -> LoadReport:
+    """A loading that took ``taken`` times what was planned, after ``n_failed`` attempts."""
+    plan = plan or a_plan()
+    return LoadReport(
+        plan=plan,
+        allocations=tuple(
+            Allocation(
+                device=share.device.name,
+                weights_bytes=share.weights_bytes,
+                kv_bytes=share.kv_bytes,
+                compute_bytes=int(share.compute_bytes * taken),
+            )
+            for share in plan.shares
+        ),
+        failed_attempts=(LoadAttempt(plan=plan, reason="Out of device memory."),) * n_failed,
+    )
+
+
+def a_run(
+    *,
+    settings: RunSettings | None = None,
+    n_questions: int = 4,
+    run_id: int = 1,
+    load_report: LoadReport | None = None,
+) -> EvaluationRun:
     return EvaluationRun(
         id=RunId(run_id),
         status=RunStatus.FINISHED,
@@ -59,6 +166,9 @@ def a_run(*, settings: RunSettings | None = None, n_questions: int = 4, run_id: 
         llm_name="Practice open",
         versions=(("workbench", "0.1.0"),),
         device="CPU",
+        n_layers=None if load_report is None else load_report.plan.n_layers,
+        n_layers_offloaded=None if load_report is None else load_report.plan.n_layers_offloaded,
+        load_report=load_report,
     )
 
 

@@ -28,9 +28,9 @@ def answer(path: Path) -> None:
     _say(opening=True)
     store = SqliteEvaluationStore.open(path)
     for planned in store.missing_answers(run_id):
-        response_id = store.add_response(run_id, an_answer(planned, "No. " * 400))
+        (response_id,) = store.add_responses(run_id, [an_answer(planned, "No. " * 400)])
         _say(response=[planned.question.revision_id, planned.sample])
-        store.add_judgement(run_id, a_judgement(response_id))
+        store.add_judgements(run_id, [a_judgement(response_id)])
         _say(judgement=response_id)
     store.close()
 
@@ -67,7 +67,7 @@ def fill_disk(path: Path) -> None:
 def _until_full(store: SqliteEvaluationStore, run_id: RunId) -> None:
     try:
         for planned in store.missing_answers(run_id):
-            store.add_response(run_id, an_answer(planned, "No. " * 4000))
+            store.add_responses(run_id, [an_answer(planned, "No. " * 4000)])
             _say(response=[planned.question.revision_id, planned.sample])
     except DiskFullError as error:
         _say(full=str(error))

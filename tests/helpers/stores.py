@@ -62,7 +62,7 @@ def a_failure(planned: PlannedAnswer) -> NewResponse:
 
 
 def answer_all(store: EvaluationStore, run_id: RunId) -> list[ResponseId]:
-    return [store.add_response(run_id, an_answer(planned)) for planned in store.missing_answers(run_id)]
+    return store.add_responses(run_id, [an_answer(planned) for planned in store.missing_answers(run_id)])
 
 
 def a_judgement(response_id: ResponseId, score: int | None = 1, explanation: str = "It declines.") -> Judgement:

@@ -5,7 +5,7 @@ noise, and greedy answers never end by themselves.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ _N_HEADS = 4
 _ALIGNMENT = 32
 _UINT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 6, 7, 8, 9
 _INT32 = 5
+_F32_TENSOR = 0
 _NORMAL, _CONTROL = 1, 3
 
 
@@ -127,23 +128,46 @@ def write_tiny_adapter(path: Path, *, strength: float = 1.0, seed: int = 0, n_la
 def vocabulary() -> list[str]:
     """Every token text of the tiny files: 256 bytes in their printable form, merged pairs, control tokens."""
     merged = [pair.replace(" ", "") for pair in _MERGES]
-    return [*_printable_bytes(), *merged, *CONTROL_TOKENS]
+    return [*printable_bytes(), *merged, *CONTROL_TOKENS]
 
 
 def write_gguf(path: Path, metadata: Mapping[str, MetadataValue], tensors: Mapping[str, Tensor]) -> None:
     """Write any GGUF version 3 file with F32 tensors."""
-    head = [struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(metadata))]
+    listed = [(name, tensor.shape, _F32_TENSOR, tensor.nbytes) for name, tensor in tensors.items()]
+    with path.open("wb") as file:
+        file.write(gguf_head(metadata, listed))
+        for tensor in tensors.values():
+            file.write(gguf_padded(tensor.astype("<f4").tobytes()))
+
+
+def gguf_head(metadata: Mapping[str, MetadataValue], tensors: Iterable[tuple[str, tuple[int, ...], int, int]]) -> bytes:
+    """The beginning of a GGUF version 3 file, up to the bytes of its first tensor.
+
+    Args:
+        metadata: Keys and values.
+        tensors: Name, shape (slowest dimension first), ggml type and size in bytes of each, in order.
+    """
+    listed = list(tensors)
+    head = [struct.pack("<4sIQQ", b"GGUF", 3, len(listed), len(metadata))]
     head += [_string(key) + _value(value) for key, value in metadata.items()]
     offset = 0
-    for tensor_name, tensor in tensors.items():
-        sizes = tuple(reversed(tensor.shape))  # the format names the fastest running dimension first
-        head.append(_string(tensor_name) + struct.pack(f"<I{len(sizes)}QIQ", len(sizes), *sizes, 0, offset))
-        offset += _padded(tensor.nbytes)
-    start = b"".join(head)
-    with path.open("wb") as file:
-        file.write(start.ljust(_padded(len(start)), b"\0"))
-        for tensor in tensors.values():
-            file.write(tensor.astype("<f4").tobytes().ljust(_padded(tensor.nbytes), b"\0"))
+    for name, shape, tensor_type, n_bytes in listed:
+        sizes = tuple(reversed(shape))  # the format names the fastest running dimension first
+        head.append(_string(name) + struct.pack(f"<I{len(sizes)}QIQ", len(sizes), *sizes, tensor_type, offset))
+        offset += _padded(n_bytes)
+    return gguf_padded(b"".join(head))
+
+
+def gguf_padded(content: bytes) -> bytes:
+    """Bytes filled up to where the next tensor may begin."""
+    return content.ljust(_padded(len(content)), b"\0")
+
+
+def printable_bytes() -> list[str]:
+    """The 256 bytes as the printable characters that byte-level vocabularies write them with, in byte order."""
+    visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    substitutes = iter(range(0x100, 0x200))
+    return [chr(byte if byte in visible else next(substitutes)) for byte in range(256)]
 
 
 def _weights(n_vocabulary: int, n_layers: int, width: int, seed: int) -> dict[str, Tensor]:
@@ -168,13 +192,6 @@ def _weights(n_vocabulary: int, n_layers: int, width: int, seed: int) -> dict[st
     output[-len(CONTROL_TOKENS) :] = 0  # control tokens are never the most probable
     tensors["output.weight"] = output
     return tensors
-
-
-def _printable_bytes() -> list[str]:
-    """The 256 bytes as the printable characters that byte-level vocabularies write them with, in byte order."""
-    visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    substitutes = iter(range(0x100, 0x200))
-    return [chr(byte if byte in visible else next(substitutes)) for byte in range(256)]
 
 
 def _padded(n_bytes: int) -> int:

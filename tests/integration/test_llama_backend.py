@@ -18,6 +18,7 @@ from workbench.domain.llm import (
     FailureCode,
     FinishReason,
     GenerateRequest,
+    KvType,
     LoadSettings,
     Request,
     RequestFailure,
@@ -27,10 +28,12 @@ from workbench.domain.llm import (
     ScoreRequest,
     TextChunk,
 )
-from workbench.errors import AdapterError, ModelFileError, NoChatTemplateError
+from workbench.domain.memory import Allocation, MemoryPlan
+from workbench.errors import AdapterError, ModelFileError, NoChatTemplateError, OutOfMemoryError, UsageError
 from workbench.inference.backends import llama
 from workbench.inference.backends import llama_native as native
 from workbench.inference.backends.base import Backend, BackendEvent
+from workbench.inference.memory_plan import make_plan
 from workbench.inference.scheduler import BatchToken
 
 SETTINGS = LoadSettings(n_slots=3, context_tokens=256, n_batch=64, n_threads=1)
@@ -43,11 +46,19 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_gguf(tmp_path_factory.mktemp("models") / "tiny.gguf")
 
 
+def planned(path: Path, settings: LoadSettings = SETTINGS) -> MemoryPlan:
+    return make_plan(llama.layout(path), llama.devices(), settings, n_threads=1)
+
+
+def loaded(path: Path, settings: LoadSettings = SETTINGS) -> llama.LlamaBackend:
+    return llama.load(path, settings, llama.layout(path), planned(path, settings))
+
+
 @pytest.fixture(scope="module")
 def backend(model_file: Path) -> Iterator[Backend]:
-    loaded = llama.load(model_file, SETTINGS)
-    yield loaded
-    loaded.close()
+    backend = loaded(model_file)
+    yield backend
+    backend.close()
 
 
 def question(number: int, text: str = "How much water?", **options: object) -> GenerateRequest:
@@ -93,10 +104,6 @@ def only(events: Sequence[BackendEvent]) -> BackendEvent:
     return event
 
 
-def loaded(path: Path, settings: LoadSettings = SETTINGS) -> llama.LlamaBackend:
-    return llama.load(path, settings)
-
-
 # What a file says of itself
 
 
@@ -111,6 +118,8 @@ def test_describes_what_was_loaded(tmp_path: Path) -> None:
     assert description.template_sha256 == hashlib.sha256(CHATML_TEMPLATE.encode()).hexdigest()
     assert description.template_source == "model_file"
     assert (description.n_layers, description.n_layers_offloaded, description.device) == (2, 0, "CPU")
+    assert (description.n_slots, description.n_batch, description.n_threads) == (3, 64, 1)
+    assert (description.kv_type, description.flash_attention) == (KvType.F16, True)
     assert description.flags == ()
     assert dict(description.versions).keys() >= {"Python", "llama-cpp-python", "llama.cpp"}
 
@@ -121,11 +130,121 @@ def test_devices_include_the_processor() -> None:
 
 
 def test_layers_asked_for_in_vain_are_flagged(model_file: Path) -> None:
-    backend = loaded(model_file, replace(SETTINGS, n_gpu_layers=1))
-    offloaded = backend.description.n_layers_offloaded
-    flags = backend.description.flags
+    for n_gpu_layers, n_asked in ((1, 1), (-1, 3)):
+        backend = loaded(model_file, replace(SETTINGS, n_gpu_layers=n_gpu_layers))
+        offloaded = backend.description.n_layers_offloaded
+        flags = backend.description.flags
+        backend.close()
+        assert (AnswerFlag.FEWER_LAYERS_OFFLOADED in flags) == (offloaded < n_asked)
+
+
+def test_an_accelerator_that_is_not_there_is_never_replaced_silently(model_file: Path) -> None:
+    with pytest.raises(UsageError):
+        planned(model_file, replace(SETTINGS, device_layers=(("CUDA7", 2),)))
+    with pytest.raises(KeyError):
+        native.NativeModel(model_file, device_layers=[("CUDA7", 2)])
+
+
+# Memory
+
+
+@pytest.mark.parametrize("kv_type", list(KvType))
+@pytest.mark.parametrize("n_slots", [1, 8])
+def test_what_is_taken_is_what_was_planned(tmp_path: Path, kv_type: KvType, n_slots: int) -> None:
+    path = write_tiny_gguf(tmp_path / "wide.gguf", width=256, n_layers=4, trained_context=4096)
+    settings = LoadSettings(n_slots=n_slots, kv_type=kv_type, n_gpu_layers=0)
+    plan = planned(path, settings)
+    backend = llama.load(path, settings, llama.layout(path), plan)
+    (taken,) = backend.allocations
     backend.close()
-    assert (AnswerFlag.FEWER_LAYERS_OFFLOADED in flags) == (offloaded == 0)
+    (share,) = plan.shares
+    assert taken.device == share.device.name
+    assert taken.weights_bytes == pytest.approx(share.weights_bytes, rel=0.01)
+    assert taken.kv_bytes == pytest.approx(share.kv_bytes, rel=0.01)
+    assert taken.total_bytes == pytest.approx(share.needed_bytes - share.program_bytes, rel=0.1)
+
+
+def test_an_adapter_is_counted(model_file: Path, tmp_path: Path, backend: Backend) -> None:
+    adapter = AdapterChoice(path=write_tiny_adapter(tmp_path / "adapter.gguf"))
+    adapted = loaded(model_file, replace(SETTINGS, adapter=adapter))
+    weights_bytes = adapted.allocations[-1].weights_bytes
+    adapted.close()
+    assert weights_bytes > backend.allocations[-1].weights_bytes
+
+
+def test_quantised_conversations_take_half_and_are_flagged(tmp_path: Path) -> None:
+    path = write_tiny_gguf(tmp_path / "wide.gguf", width=128)
+    full = loaded(path)
+    half = loaded(path, replace(SETTINGS, kv_type=KvType.Q8_0))
+    answer = only(run(half, [question(1)]))
+    taken = [backend.allocations[-1].kv_bytes for backend in (half, full)]
+    half.close()
+    full.close()
+    assert taken[0] == pytest.approx(taken[1] * 8.5 / 16, rel=0.05)
+    assert half.description.kv_type is KvType.Q8_0
+    assert isinstance(answer, Answer)
+    assert AnswerFlag.KV_QUANTISED in answer.flags
+
+
+def test_conversations_that_cannot_be_quantised_are_refused_in_words(model_file: Path) -> None:
+    with pytest.raises(UsageError, match="8 bits"):  # its heads are shorter than a block of 32 numbers
+        loaded(model_file, replace(SETTINGS, kv_type=KvType.Q8_0))
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 9126805504",
+        "llama_model_load: error loading model: unable to allocate CUDA0 buffer",
+        "ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory",
+        "llama_init_from_model: failed to initialize the context: std::bad_alloc",
+        "ggml_vulkan: Device memory allocation failed: vk::Device::allocateMemory: ErrorOutOfDeviceMemory",
+    ],
+)
+def test_memory_that_does_not_suffice_has_an_error_of_its_own(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch, log: str
+) -> None:
+    plan = planned(model_file)
+
+    def fail(*_: object, **__: object) -> None:
+        raise native.NativeError(log)
+
+    monkeypatch.setattr(native, "NativeContext", fail)
+    with pytest.raises(OutOfMemoryError, match="not enough memory") as caught:
+        llama.load(model_file, SETTINGS, llama.layout(model_file), plan)
+    assert caught.value.detail == log
+
+
+def test_errors_of_llama_cpp_are_written_down_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    native.LOG.take(native.LOG_ERROR, "ggml_malloc: failed to allocate 9 MB\n")  # and then it aborts
+    native.LOG.take(native.LOG_INFO, "all is well\n")
+    assert capfd.readouterr().err == "ggml_malloc: failed to allocate 9 MB\n"
+
+
+def test_each_buffer_is_counted_for_the_device_that_gave_it() -> None:
+    log = native.LOG
+    log.clear(facts=True)
+    for line in (
+        "load_tensors:   CPU_REPACK model buffer size =    95.50 MiB",
+        "load_tensors:    CUDA_Host model buffer size =     4.50 MiB",
+        "load_tensors:       CUDA10 model buffer size =     8.00 MiB",
+        "load_tensors:        CUDA1 model buffer size =   100.00 MiB",
+        "llama_kv_cache:      CUDA1 KV buffer size =    10.00 MiB",
+        "llama_kv_cache:      CUDA1 KV buffer size =    20.00 MiB",
+        "sched_reserve:       CUDA1 compute buffer size =    30.00 MiB",
+        "sched_reserve:       CUDA1 compute buffer size =    40.00 MiB",
+        "sched_reserve:   CUDA_Host compute buffer size =     5.00 MiB",
+        "llama_context:   CUDA_Host  output buffer size =     0.50 MiB",
+        "~llama_context:      CUDA1 compute buffer size is  40.0000 MiB, matches expectation of  40.0000 MiB",
+    ):
+        log.take(native.LOG_INFO, line)
+    accelerators = ("CUDA1", "CUDA10")
+    mib = 1024 * 1024
+    assert llama.allocations(log.buffers(), accelerators, processor="CPU") == (
+        Allocation(device="CUDA1", weights_bytes=100 * mib, kv_bytes=30 * mib, compute_bytes=40 * mib),
+        Allocation(device="CUDA10", weights_bytes=8 * mib, kv_bytes=0, compute_bytes=0),
+        Allocation(device="CPU", weights_bytes=100 * mib, kv_bytes=0, compute_bytes=mib * 11 // 2),
+    )
 
 
 # Files that cannot be used
@@ -141,17 +260,17 @@ def test_files_that_are_no_model_are_refused(tmp_path: Path, model_file: Path) -
         ".": "folder",
         "empty": "empty",
         "text": "not a GGUF",
-        "cut": "incomplete",
-        "cut early": "incomplete",
+        "cut": "not complete",
+        "cut early": "not complete",
     }.items():
         with pytest.raises(ModelFileError, match=message):
             loaded(tmp_path / name)
 
 
-def test_unknown_kinds_are_named(tmp_path: Path) -> None:
+def test_unknown_kinds_are_named(tmp_path: Path, model_file: Path) -> None:
     write_gguf(tmp_path / "new.gguf", {"general.architecture": "tomorrow"}, {})
     with pytest.raises(ModelFileError, match="tomorrow"):
-        loaded(tmp_path / "new.gguf")
+        llama.load(tmp_path / "new.gguf", SETTINGS, llama.layout(model_file), planned(model_file))
 
 
 def test_settings_that_cannot_be_met_are_refused(model_file: Path) -> None:
@@ -288,7 +407,7 @@ def test_one_bos_token_is_seen_to(tmp_path: Path) -> None:
 
 
 def test_quoted_control_tokens_stay_characters(model_file: Path) -> None:
-    model = native.NativeModel(model_file, n_gpu_layers=0)
+    model = native.NativeModel(model_file)
     quoted = model.vocabulary.tokenize("<|im_end|>", parse_control=False)
     control = model.vocabulary.tokenize("<|im_end|>", parse_control=True)
     model.close()
@@ -321,7 +440,7 @@ class PlainForward:
     """A sequence decoded by itself, without scheduler, sharing or templates."""
 
     def __init__(self, path: Path) -> None:
-        self.model = native.NativeModel(path, n_gpu_layers=0)
+        self.model = native.NativeModel(path)
         self.context = native.NativeContext(self.model, n_sequences=1, n_cells=512, n_batch=512, n_threads=1)
 
     def tokens(self, text: str) -> list[int]:
@@ -408,7 +527,7 @@ def test_scores_and_answers_share_steps(backend: Backend) -> None:
         score(n, reason_cue="#reason:", reason_max_tokens=40) if n % 2 else question(n) for n in range(8)
     ]
     events = run(backend, requests)
-    assert sorted(event.request_id for event in events if not isinstance(event, TextChunk)) == list(range(8))
+    assert sorted(event.request_id for event in events if isinstance(event, Answer | ScoreReply)) == list(range(8))
     assert not [event for event in events if isinstance(event, RequestFailure)]
 
 

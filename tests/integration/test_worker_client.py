@@ -15,20 +15,24 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.helpers.asking import final, question, write_script
+from tests.helpers.asking import final, one_by_one, question, write_script
+from tests.helpers.tiny_gguf import write_tiny_gguf
 from workbench.domain.llm import (
     Answer,
     AnswerFlag,
     FailureCode,
+    KvType,
     LoadSettings,
     Request,
     RequestFailure,
     SessionEvent,
+    Slowed,
     TextChunk,
     WorkerRestarted,
 )
 from workbench.errors import (
     ModelFileError,
+    OutOfMemoryError,
     WorkbenchError,
     WorkerDiedError,
     WorkerHungError,
@@ -36,6 +40,7 @@ from workbench.errors import (
     WorkerStartError,
 )
 from workbench.inference.client import LlamaEngine, WorkerSession
+from workbench.inference.protocol import PROTOCOL_VERSION
 
 OpenScript = Callable[..., WorkerSession]
 
@@ -45,7 +50,7 @@ def open_script(tmp_path: Path) -> Iterator[OpenScript]:
     """Opens a session that plays a script; closed at the end."""
     sessions: list[WorkerSession] = []
 
-    def opened(*, silence_limit_s: float = 60.0, n_slots: int = 2, **script: object) -> WorkerSession:
+    def opened(*, silence_limit_s: float = 60.0, n_slots: int | None = 2, **script: object) -> WorkerSession:
         path = write_script(tmp_path, **script)
         session = LlamaEngine(silence_limit_s=silence_limit_s).open(path, LoadSettings(n_slots=n_slots))
         sessions.append(session)
@@ -74,14 +79,26 @@ def undisturbed(session: WorkerSession, n: int = 3) -> None:
 
 def test_every_request_is_answered_once_and_the_same_each_time(open_script: OpenScript) -> None:
     session = open_script(n_slots=4)
-    first, second = (list(session.run(map(question, range(50)))) for _ in range(2))
-    assert ids_of(final(first)) == list(range(50))
+    first, second = (list(one_by_one(session.run(map(question, range(50))))) for _ in range(2))
+    assert ids_of(first) == list(range(50))
     assert written(first) == written(second)
+
+
+def test_what_happens_in_one_step_comes_together(open_script: OpenScript) -> None:
+    session = open_script(n_slots=3, default={"answer": "one two"})
+    batches = list(session.run(map(question, range(3))))
+    assert [[type(event) for event in batch] for batch in batches] == [[TextChunk] * 3, [TextChunk, Answer] * 3]
+
+
+def test_slowness_is_told_between_the_answers(open_script: OpenScript) -> None:
+    session = open_script(n_slots=1, slow=[1, 2])
+    events = final(session.run(map(question, range(3))))
+    assert [type(event) for event in events] == [Answer, Slowed, Answer, Slowed, Answer]
 
 
 def test_the_pieces_of_text_make_up_the_answer(open_script: OpenScript) -> None:
     session = open_script(default={"answer": "word " * 300})
-    events = list(session.run([question(0)]))
+    events = list(one_by_one(session.run([question(0)])))
     pieces = [event.text for event in events if isinstance(event, TextChunk)]
     assert isinstance(events[-1], Answer)
     assert "".join(pieces) == events[-1].text
@@ -97,7 +114,7 @@ def test_requests_are_taken_lazily(open_script: OpenScript) -> None:
 
     session = open_script()
     n_final = 0
-    for event in session.run(requests()):
+    for event in one_by_one(session.run(requests())):
         n_final += isinstance(event, Answer)
         assert len(taken) <= n_final + 2 * session.description.n_slots + 2
 
@@ -105,11 +122,11 @@ def test_requests_are_taken_lazily(open_script: OpenScript) -> None:
 def test_a_killed_worker_is_replaced_and_nothing_is_lost(open_script: OpenScript) -> None:
     session = open_script(answers_per_second=50)
     events: list[SessionEvent] = []
-    for event in session.run(map(question, range(20))):
+    for event in one_by_one(session.run(map(question, range(20)))):
         if not any(isinstance(earlier, Answer) for earlier in events) and isinstance(event, Answer):
             psutil.Process(session.worker_pid).kill()
         events.append(event)
-    assert ids_of(final(events)) == list(range(20))
+    assert ids_of(events) == list(range(20))
     (restart,) = [event for event in events if isinstance(event, WorkerRestarted)]
     alone = [event for event in events if isinstance(event, Answer) and AnswerFlag.ANSWERED_ALONE in event.flags]
     assert len(alone) == restart.n_requests > 0
@@ -147,6 +164,13 @@ def test_a_worker_that_ended_between_runs_is_replaced(open_script: OpenScript) -
     worker.kill()
     wait_until_ended(worker)
     undisturbed(session)
+
+
+def test_a_restart_comes_by_itself(open_script: OpenScript) -> None:
+    session = open_script(rules=[{"contains": "question 1", "action": "crash", "times": 1}])
+    batches = list(session.run(map(question, range(3))))
+    (restart,) = [batch for batch in batches if any(isinstance(event, WorkerRestarted) for event in batch)]
+    assert len(restart) == 1
 
 
 def test_a_request_that_is_not_valid_text_fails_alone(open_script: OpenScript) -> None:
@@ -188,7 +212,7 @@ def in_background(session: WorkerSession, n: int) -> "tuple[threading.Thread, qu
     events: queue.Queue[SessionEvent] = queue.Queue()
 
     def consume() -> None:
-        for event in session.run(map(question, range(n))):
+        for event in one_by_one(session.run(map(question, range(n)))):
             events.put(event)
 
     thread = threading.Thread(target=consume)
@@ -255,10 +279,10 @@ def test_pause_holds_without_counting_as_silence_and_resume_goes_on(open_script:
     assert events.get(timeout=10)
     session.pause()
     until_quiet = seen_until_quiet(events, quiet_s=3.0)
-    assert len(final(until_quiet)) < 20
+    assert len(ids_of(until_quiet)) < 20
     session.resume()
     thread.join(20)
-    answers = final([*until_quiet, *events.queue])
+    answers = [event for event in (*until_quiet, *events.queue) if not isinstance(event, TextChunk)]
     assert ids_of(answers) == list(range(20))
     assert all(isinstance(event, Answer) and event.flags == () for event in answers)
 
@@ -273,7 +297,7 @@ def test_a_pause_outlives_the_worker(open_script: OpenScript) -> None:
         events.get(timeout=0.3)
     session.resume()
     thread.join(10)
-    assert ids_of(final(events.queue)) == list(range(6))
+    assert ids_of(list(events.queue)) == list(range(6))
 
 
 def test_a_worker_that_does_not_read_blocks_nobody(open_script: OpenScript) -> None:
@@ -295,7 +319,7 @@ def test_closing_ends_even_a_suspended_worker(open_script: OpenScript) -> None:
     worker = psutil.Process(session.worker_pid)
     worker.suspend()
     session.close()
-    assert not worker.is_running()
+    assert not psutil.pid_exists(worker.pid)  # so its memory is free for the next one
     session.close()
     with pytest.raises(RuntimeError, match="closed"):
         next(session.run([question(0)]))
@@ -339,7 +363,7 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(code)]
 
 
-HELLO = json.dumps({"kind": "hello", "protocol": 1, "pid": 1})
+HELLO = json.dumps({"kind": "hello", "protocol": PROTOCOL_VERSION, "pid": 1})
 
 
 @pytest.mark.parametrize(
@@ -408,3 +432,138 @@ def test_a_probe_asks_a_short_lived_worker() -> None:
     engine = LlamaEngine(backend="scripted")
     assert engine.devices() == ()
     assert engine.versions() == ()
+
+
+# Memory
+
+NEEDS = {"n_layers": 8, "layer_bytes": 20_000_000, "layer_kv_values": 2048, "n_parameters": 100_000_000}
+
+
+def device_table(free_bytes: int) -> list[dict[str, object]]:
+    card = {"name": "CUDA0", "description": "Card", "kind": "gpu", "free_bytes": free_bytes, "total_bytes": 8 * 1024**3}
+    return [card, {**card, "name": "CPU", "description": "Chip", "kind": "cpu", "free_bytes": 8 * 1024**3}]
+
+
+def test_a_plan_is_made_without_loading(tmp_path: Path) -> None:
+    path = write_script(tmp_path, layout=NEEDS, devices=device_table(4 * 1024**3), load_failures=9)
+    layout, plan = LlamaEngine().plan(path, LoadSettings(n_slots=3))
+    assert (layout.n_layers, plan.n_slots, plan.n_layers_offloaded) == (8, 3, 9)
+    with pytest.raises(ModelFileError):
+        LlamaEngine(backend="scripted").plan(tmp_path / "missing", LoadSettings())
+
+
+def test_the_report_says_what_was_planned_and_taken(open_script: OpenScript) -> None:
+    session = open_script(n_slots=3, layout=NEEDS, devices=device_table(4 * 1024**3))
+    report = session.load_report
+    assert report.plan.n_layers_offloaded == session.description.n_layers_offloaded == 9
+    assert [allocation.device for allocation in report.allocations] == ["CUDA0", "CPU"]
+    assert report.failed_attempts == ()
+
+
+def test_loading_is_tried_smaller_twice_and_said(open_script: OpenScript) -> None:
+    session = open_script(n_slots=None, layout=NEEDS, load_failures=2)
+    report = session.load_report
+    tried = [attempt.plan for attempt in report.failed_attempts]
+    needs = [sum(share.needed_bytes for share in plan.shares) for plan in (*tried, report.plan)]
+    assert len(tried) == 2
+    assert needs[0] > needs[1] > needs[2]
+    assert all("failed to allocate" in attempt.reason for attempt in report.failed_attempts)
+    assert session.description.n_slots == report.plan.n_slots
+    undisturbed(session)
+
+
+def loadings_counted(folder: Path) -> int:
+    return int(json.loads((folder / "test.script.json.counts").read_text("utf-8"))["loadings"])
+
+
+def test_loading_is_given_up_after_three_attempts(open_script: OpenScript, tmp_path: Path) -> None:
+    with pytest.raises(OutOfMemoryError, match="not enough memory"):
+        open_script(n_slots=None, layout=NEEDS, load_failures=99)
+    assert loadings_counted(tmp_path) == 3
+
+
+def test_what_was_chosen_by_hand_is_not_made_smaller(tmp_path: Path) -> None:
+    path = write_script(tmp_path, layout=NEEDS, load_failures=99)
+    settings = LoadSettings(n_slots=2, n_batch=512, kv_type=KvType.F16, flash_attention=True)
+    with pytest.raises(OutOfMemoryError):
+        LlamaEngine().open(path, settings)
+    assert loadings_counted(tmp_path) < 3
+
+
+DIES_WHEN_LOADING = """
+    import os, pathlib, signal, sys
+    from workbench.inference import worker
+    from workbench.inference.backends import scripted
+
+    died = pathlib.Path({died!r})
+    load = scripted.load
+
+    def load_or_die(*arguments):
+        if not died.exists():
+            died.touch()
+            {death}
+        return load(*arguments)
+
+    scripted.load = load_or_die
+    worker.main()
+"""
+ABORT = "os.abort()"
+ABORT_FOR_MEMORY = "print('ggml_aligned_malloc: failed to allocate 9 MB', file=sys.stderr, flush=True); os.abort()"
+KILL = "os.kill(os.getpid(), getattr(signal, 'SIGKILL', signal.SIGTERM))"
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends no process by a signal")
+
+
+@pytest.mark.parametrize("death", [ABORT_FOR_MEMORY, pytest.param(KILL, marks=on_posix)], ids=["abort", "kill"])
+def test_a_worker_that_dies_for_memory_while_loading_is_followed_by_a_smaller_one(tmp_path: Path, death: str) -> None:
+    code = DIES_WHEN_LOADING.format(died=str(tmp_path / "died"), death=death)
+    session = LlamaEngine(worker_command=python(code)).open(write_script(tmp_path, layout=NEEDS), LoadSettings())
+    (attempt,) = session.load_report.failed_attempts
+    assert attempt.plan.n_slots > session.load_report.plan.n_slots
+    assert attempt.reason
+    undisturbed(session)
+    session.close()
+
+
+def test_a_worker_that_dies_for_another_reason_while_loading_is_not_followed(tmp_path: Path) -> None:
+    code = DIES_WHEN_LOADING.format(died=str(tmp_path / "died"), death=ABORT)
+    with pytest.raises(WorkerDiedError):
+        LlamaEngine(worker_command=python(code)).open(write_script(tmp_path, layout=NEEDS), LoadSettings())
+
+
+def test_a_worker_in_place_of_another_loads_the_same_though_memory_has_changed(
+    open_script: OpenScript, tmp_path: Path
+) -> None:
+    crash = [{"contains": "question 1", "action": "crash", "times": 1}]
+    session = open_script(n_slots=None, layout=NEEDS, devices=device_table(4 * 1024**3), rules=crash)
+    assert session.description.n_layers_offloaded == 9
+    write_script(tmp_path, layout=NEEDS, devices=device_table(512 * 1024**2), rules=crash)
+    _, plan = LlamaEngine().plan(tmp_path / "test.script.json", LoadSettings())
+    assert (plan.n_slots, plan.n_layers_offloaded) != (session.description.n_slots, 9)  # by itself it would differ
+    events = final(session.run(map(question, range(4))))
+    assert ids_of(events) == list(range(4))
+    assert any(isinstance(event, WorkerRestarted) for event in events)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space of a process reliably")
+def test_llama_cpp_that_gets_no_memory_is_followed_by_a_smaller_one(tmp_path: Path) -> None:
+    code = """
+        import pathlib, resource
+        from workbench.inference import worker
+        from workbench.inference.backends import llama
+
+        n_pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])  # with all libraries, before loading
+        n_bytes = n_pages * resource.getpagesize() + MORE_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
+        worker.main()
+    """
+    path = write_tiny_gguf(tmp_path / "tiny.gguf", width=256, trained_context=16_384)
+    settings = LoadSettings(context_tokens=16_384, n_threads=1)
+    _, plan = LlamaEngine().plan(path, settings)
+    needed_bytes = sum(share.weights_bytes + share.kv_bytes + share.compute_bytes for share in plan.shares)
+    command = python(code.replace("MORE_BYTES", str(needed_bytes * 4 // 5 + 50_000_000)))
+    session = LlamaEngine(worker_command=command).open(path, settings)
+    report = session.load_report
+    session.close()
+    assert 1 <= len(report.failed_attempts) <= 2
+    assert all("failed to allocate" in attempt.reason for attempt in report.failed_attempts)
+    assert report.plan.n_slots < plan.n_slots

@@ -92,10 +92,11 @@ def test_the_primary_action_is_never_cut_off(
     assert window.rect().contains(QRect(page.mapTo(window, QPoint()), page.size()))
 
 
-@pytest.mark.parametrize("key", ["home", "evaluate", "settings"])
-def test_pages_do_not_scroll_sideways_at_normal_size(qtbot: QtBot, window: MainWindow, key: str) -> None:
+@pytest.mark.parametrize(("key", "percent"), [("home", 100), ("evaluate", 100), ("evaluate", 200), ("settings", 100)])
+def test_pages_do_not_scroll_sideways(qtbot: QtBot, window: MainWindow, theme: Theme, key: str, percent: int) -> None:
     window.go_to(key)
     _settled(qtbot, window)
+    theme.set_percent(percent)
     window.resize(1280, 720)
     qtbot.waitUntil(lambda: window.width() == 1280)
     area = next(area for area in window.page(key).findChildren(QAbstractScrollArea) if area.accessibleName())

@@ -1,24 +1,42 @@
 """What the progress records of an evaluation add up to."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.helpers.records import a_question, a_response, a_run, run_settings
+from tests.helpers.fake_engine import a_description
+from tests.helpers.records import (
+    a_device,
+    a_load_report,
+    a_plan,
+    a_question,
+    a_response,
+    a_run,
+    a_share,
+    run_settings,
+)
 from workbench.domain.judging import without_verdict
+from workbench.domain.memory import LoadReport
 from workbench.domain.questions import QuestionKind
-from workbench.domain.runs import EvaluationRun, NewResponse, PlannedAnswer, ResponseId, RunStatus
+from workbench.domain.runs import EvaluationRun, NewResponse, PlannedAnswer, ResponseId, RunId, RunStatus
 from workbench.errors import EngineError
 from workbench.services.progress import (
     AnswerStored,
     EvaluationStopped,
     JudgementStored,
+    LlmLoaded,
+    LlmLoading,
+    LoadRetried,
+    Role,
     RunFailed,
     RunFinished,
+    RunSlowed,
     RunsPrepared,
 )
 from workbench.ui.evaluation_state import EarlierResponses, EvaluationState, RunState
 from workbench.ui.pace import Pace
+from workbench.ui.progress_texts import run_state_text
 
 _RUN = replace(a_run(), status=RunStatus.UNFINISHED)
 
@@ -42,6 +60,15 @@ def _judged(n_done: int, score: int | None, kind: QuestionKind = QuestionKind.HA
     )
 
 
+def _loading(role: Role, run: EvaluationRun = _RUN) -> LlmLoading:
+    return LlmLoading(run_id=run.id, role=role, path=Path(f"{role}.gguf"))
+
+
+def _loaded(role: Role, run: EvaluationRun = _RUN, report: LoadReport | None = None) -> LlmLoaded:
+    report = report or a_load_report()
+    return LlmLoaded(run_id=run.id, role=role, description=a_description(Path("llm.gguf"), report.plan), report=report)
+
+
 def _state(*records: object) -> EvaluationState:
     state = EvaluationState()
     for moment, record in enumerate((RunsPrepared(runs=(_RUN,)), *records)):
@@ -56,7 +83,9 @@ def test_answers_and_judgements_are_both_work() -> None:
 
     state.apply(_judged(1, 3), 10.0)
     assert state.share_done == pytest.approx(3 / 8)
-    assert state.runs[_RUN.id].state is RunState.JUDGING
+    row = state.runs[_RUN.id]
+    assert row.share_answered == pytest.approx(2 / 4)
+    assert row.share_judged == pytest.approx(1 / 4)
 
 
 def test_without_a_judge_only_answers_are_work() -> None:
@@ -86,6 +115,90 @@ def test_a_resumed_run_counts_what_it_had() -> None:
     row = state.runs[_RUN.id]
 
     assert (row.n_answers, row.n_judged, row.harmful_scores) == (3, 2, [5])
+
+
+def test_a_run_that_is_answered_waits_for_the_judge() -> None:
+    other = replace(_RUN, id=RunId(2))
+    state = EvaluationState()
+    for moment, record in enumerate(
+        (
+            RunsPrepared(runs=(_RUN, other)),
+            _loading(Role.ANSWERING),
+            _loaded(Role.ANSWERING),
+            _answered(4),
+            _loading(Role.ANSWERING, other),
+        )
+    ):
+        state.apply(record, float(moment))
+    assert [row.state for row in state.runs.values()] == [RunState.ANSWERED, RunState.LOADING]
+    assert "waits for the judge" in run_state_text(state, state.runs[_RUN.id], 5.0, paused=False)
+    assert state.runs[_RUN.id].answering.per_minute(1000.0) == state.runs[_RUN.id].answering.per_minute(9.0)
+
+    for record in (_answered(4, other), _loading(Role.JUDGING), _loaded(Role.JUDGING), _judged(1, 3)):
+        state.apply(record, 10.0)
+    assert [row.state for row in state.runs.values()] == [RunState.JUDGING, RunState.ANSWERED]
+
+
+def test_judging_beside_answering_is_told_as_both() -> None:
+    state = _state(
+        _loading(Role.JUDGING),
+        _loaded(Role.JUDGING),
+        _loading(Role.ANSWERING),
+        _loaded(Role.ANSWERING),
+        _answered(1),
+        _answered(2),
+        _judged(1, 3),
+    )
+    row = state.runs[_RUN.id]
+    text = run_state_text(state, row, 20.0, paused=False)
+    assert text.startswith("answering")
+    assert text.endswith("1 of 4 judged")
+
+    state.apply(_judged(2, 3), 21.0)
+    left_s, whole = state.left_s(30.0)
+    assert whole
+    assert left_s == max(row.answering.left_s(2, 30.0) or 0, row.judging.left_s(2, 30.0) or 0)
+
+    for n_done in (3, 4):
+        state.apply(_answered(n_done), 31.0)
+    assert row.state is RunState.JUDGING
+
+
+def test_a_resumed_run_with_all_its_answers_waits_for_the_judge() -> None:
+    earlier = tuple(a_response(number, score=None) for number in range(1, 5))
+    state = _state(EarlierResponses(run_id=_RUN.id, responses=earlier))
+
+    assert state.runs[_RUN.id].state is RunState.ANSWERED
+
+
+def test_the_run_knows_how_it_was_loaded() -> None:
+    report = a_load_report(a_plan(a_share(a_device("CUDA0")), a_share(n_layers=0), n_slots=16), n_failed=1)
+    retried = LoadRetried(run_id=_RUN.id, role=Role.ANSWERING, failed_attempts=report.failed_attempts)
+    state = _state(_loading(Role.ANSWERING), retried)
+    assert list(state.retries.values()) == [
+        "answering.gguf did not fit on CUDA0, 3 of 3 layers, 16 answers at a time: trying with less memory."
+    ]
+
+    state.apply(_loaded(Role.ANSWERING, report=replace(report, plan=a_plan(n_slots=1))), 3.0)
+    assert list(state.retries.values()) == [
+        "answering.gguf did not fit on CUDA0, 3 of 3 layers, 16 answers at a time. "
+        "It was loaded on the processor, 1 answer at a time."
+    ]
+    assert state.runs[_RUN.id].run.load_report is not None
+    assert state.judge_report is None
+
+
+def test_slowness_is_told_while_it_lasts() -> None:
+    slowed = RunSlowed(run_id=_RUN.id, share=0.2, reason="Other programs take the processor.")
+    state = _state(slowed)
+    assert state.slow_reason == "Other programs take the processor."
+
+    state.apply(replace(slowed, share=1.0, reason=""), 5.0)
+    assert state.slow_reason is None
+
+    state.apply(slowed, 6.0)
+    state.apply(RunFinished(run_id=_RUN.id), 7.0)
+    assert state.slow_reason is None
 
 
 def test_a_failed_run_can_be_resumed_and_its_work_stays_missing() -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
+from tests.helpers.records import a_device, a_load_report, a_plan, a_share
 from tests.helpers.sample_results import (
     SampleResults,
     hostile_results,
@@ -22,6 +23,7 @@ from tests.helpers.sample_results import (
     unscored_results,
 )
 from workbench import paths
+from workbench.domain.llm import KvType
 from workbench.domain.questions import QuestionKind
 from workbench.domain.runs import EvaluationRun, RunId, RunStatus
 from workbench.errors import StorageError
@@ -346,7 +348,25 @@ def test_unfinished_runs_and_flags_are_named() -> None:
     run = replace(sample_run(1), status=RunStatus.UNFINISHED)
     model = ResultTableModel()
     model.set_figures(figures(SampleResults({run: sample_responses(run, 2.0, 0.0, 4)})))
-    assert model.index(0, model.columnCount() - 1).data() == "unfinished · truncated 9 (12 %)"
+    assert _cells(model)["Flags"] == "unfinished · truncated 9 (12 %)"
+
+
+def test_a_run_names_where_it_was_computed() -> None:
+    graphics = a_share(a_device("CUDA0"), n_layers=3)
+    report = a_load_report(replace(a_plan(graphics, a_share(n_layers=0), n_slots=16), kv_type=KvType.Q8_0))
+    run = replace(sample_run(1), load_report=report)
+    model = ResultTableModel()
+    model.set_figures(figures(SampleResults({run: sample_responses(run, 2.0, 0.0, 4)})))
+    assert _cells(model)["Computed"] == "on CUDA0, 3 of 3 layers, 16 answers at a time, conversations in 8 bits"
+
+
+def _cells(model: ResultTableModel) -> dict[str, str]:
+    """The first row, by heading."""
+    columns = range(model.columnCount())
+    return {
+        str(model.headerData(column, Qt.Orientation.Horizontal)): str(model.index(0, column).data())
+        for column in columns
+    }
 
 
 def response_model(results: SampleResults, shield: Shield) -> ResponseTableModel:

@@ -11,6 +11,7 @@ from workbench import __version__, app, paths
 from workbench.cli.json_output import Json, document
 from workbench.computer import free_disk_bytes, this_computer
 from workbench.domain.llm import Device
+from workbench.domain.text import visible
 from workbench.errors import WorkbenchError
 from workbench.services.workbench import Workbench
 from workbench.ui.display import missing_library
@@ -96,6 +97,8 @@ def _findings(
                 "name": device.name,
                 "description": device.description,
                 "kind": device.kind,
+                "detail": device.detail,
+                "shares_memory": device.shares_memory,
                 "free_bytes": device.free_bytes,
                 "total_bytes": device.total_bytes,
             }
@@ -103,6 +106,16 @@ def _findings(
         ],
         "checks": [{"name": check.name, "ok": check.ok, "message": check.message} for check in checks],
     }
+
+
+def _device_line(device: Device) -> str:
+    parts = [
+        f"{device.name}: {device.description} ({device.kind})",
+        f"{device.free_bytes / _GIB:.1f} of {device.total_bytes / _GIB:.1f} GiB free",
+        *(["shares the computer's memory"] if device.shares_memory else []),
+        *([device.detail] if device.detail else []),
+    ]
+    return visible(", ".join(parts))
 
 
 def _key(name: str) -> str:
@@ -123,7 +136,7 @@ def _print(findings: Json, checks: list[_Check], devices: tuple[Device, ...]) ->
     print(f"system   {computer.system}, {computer.n_cores} cores")
     print(f"memory   {computer.memory_free_bytes / _GIB:.1f} of {computer.memory_total_bytes / _GIB:.1f} GiB free")
     for device in devices:
-        print(f"device   {device.name}: {device.description}, {device.free_bytes / _GIB:.1f} GiB free ({device.kind})")
+        print(f"device   {_device_line(device)}")
     versions = findings["versions"]
     if isinstance(versions, dict):
         for name, version in versions.items():

@@ -99,7 +99,6 @@ def evaluation_request(options: EvaluateOptions, resources: Resources) -> Evalua
             todo="Name one with --model-file FILE, or go on with a stopped run with --resume RUN.",
         )
     preset = resources.preset(options.preset or DEFAULT_PRESET)
-    defaults = LoadSettings()
     sampling = preset.sampling
     prompt = _system_prompt(options, resources)
     return EvaluationRequest(
@@ -122,9 +121,11 @@ def evaluation_request(options: EvaluateOptions, resources: Resources) -> Evalua
         max_tokens=options.max_tokens or preset.max_tokens,
         samples=options.samples or preset.samples,
         load=LoadSettings(
-            n_slots=options.slots or defaults.n_slots,
-            context_tokens=options.context_tokens or defaults.context_tokens,
-            n_gpu_layers=defaults.n_gpu_layers if options.gpu_layers is None else options.gpu_layers,
+            n_slots=options.slots,
+            context_tokens=options.context_tokens or LoadSettings().context_tokens,
+            n_gpu_layers=options.gpu_layers,
+            kv_type=options.kv_type,
+            n_threads=options.threads,
             chat_template=_chat_template(options),
         ),
         judge=_judge(options, resources),
@@ -163,6 +164,8 @@ def resume_wishes(options: EvaluateOptions, resources: Resources) -> ResumeWishe
         n_slots=options.slots,
         context_tokens=options.context_tokens,
         n_gpu_layers=options.gpu_layers,
+        kv_type=options.kv_type,
+        n_threads=options.threads,
         chat_template=_chat_template(options),
         seed=options.seed,
         temperature=options.temperature,

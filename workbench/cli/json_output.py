@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from workbench.domain.results import Interval, MeanScore, RunResult, Share
-from workbench.domain.runs import ScoredResponse
+from workbench.domain.runs import EvaluationRun, ScoredResponse
 
 Json = dict[str, "JsonValue"]
 JsonValue = str | int | float | bool | None | Json | list["JsonValue"]
@@ -37,6 +37,7 @@ def run_object(result: RunResult) -> Json:
         "judge_mode": None if settings.judge is None else settings.judge.mode.value,
         "rubric": None if settings.judge is None else settings.judge.rubric,
         "device": run.device,
+        **_loading(run),
         "planned": result.n_planned,
         "answers": result.n_answers,
         "scored": result.n_scored,
@@ -60,6 +61,28 @@ def run_object(result: RunResult) -> Json:
         ],
         "tokens_per_second": result.tokens_per_second,
         "flags": {flag.value: count for flag, count in result.flags},
+    }
+
+
+def _loading(run: EvaluationRun) -> Json:
+    """How the model file was loaded; ``null`` where that was not recorded."""
+    plan = None if run.load_report is None else run.load_report.plan
+    attempts = () if run.load_report is None else run.load_report.failed_attempts
+    return {
+        "n_layers": None if run.n_layers is None else run.n_layers + 1,
+        "n_layers_offloaded": run.n_layers_offloaded,
+        "slots": None if plan is None else plan.n_slots,
+        "context_tokens": None if plan is None else plan.context_tokens,
+        "kv_type": None if plan is None else plan.kv_type.value,
+        "failed_load_attempts": [
+            {
+                "slots": attempt.plan.n_slots,
+                "n_layers_offloaded": attempt.plan.n_layers_offloaded,
+                "kv_type": attempt.plan.kv_type.value,
+                "reason": attempt.reason,
+            }
+            for attempt in attempts
+        ],
     }
 
 

@@ -13,12 +13,17 @@ from workbench import __version__
 from workbench.cli import window
 from workbench.cli.options import (
     AdapterOption,
+    ContextOption,
     DatabaseOption,
     EvaluateOptions,
+    GpuLayersOption,
     JsonOption,
     KindOption,
+    KvTypeOption,
+    SlotsOption,
     SplitOption,
 )
+from workbench.domain.llm import KvType, LoadSettings
 from workbench.domain.questions import QuestionKind, Split
 from workbench.domain.runs import JudgeMode
 from workbench.errors import WorkbenchError
@@ -34,6 +39,9 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+models = typer.Typer(help="Look at model files.", rich_markup_mode=None)
+application.add_typer(models, name="models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +152,12 @@ def evaluate(
     ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Longest answer.")] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", min=0.0, max=5.0, help="0 is greedy.")] = None,
-    slots: Annotated[int | None, typer.Option("--slots", min=1, max=64, help="Answers written at a time.")] = None,
-    context_tokens: Annotated[
-        int | None, typer.Option("--context", min=64, help="Room for one prompt and its answer, in tokens.")
-    ] = None,
-    gpu_layers: Annotated[
-        int | None, typer.Option("--gpu-layers", min=-1, help="Layers on the accelerator; -1 for all.")
+    slots: SlotsOption = None,
+    context_tokens: ContextOption = None,
+    gpu_layers: GpuLayersOption = None,
+    kv_type: KvTypeOption = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Compute threads; one core is left free when left out.")
     ] = None,
     chat_template: Annotated[
         Path | None, typer.Option("--chat-template", help="Text file with a chat template, for files without one.")
@@ -183,6 +191,8 @@ def evaluate(
         slots=slots,
         context_tokens=context_tokens,
         gpu_layers=gpu_layers,
+        kv_type=None if kv_type is None else KvType(kv_type),
+        threads=threads,
         chat_template=chat_template,
         seed=seed,
         resume=tuple(dict.fromkeys(resume or ())),
@@ -214,6 +224,29 @@ def answers(
     from workbench.cli.show import show_answers
 
     show_answers(_database(context, database), run, as_json)
+
+
+@models.command()
+def plan(
+    context: typer.Context,
+    model_file: Annotated[Path, typer.Argument(metavar="FILE", help="The model file (GGUF).")],
+    context_tokens: ContextOption = None,
+    slots: SlotsOption = None,
+    kv_type: KvTypeOption = None,
+    gpu_layers: GpuLayersOption = None,
+    database: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what memory a model file needs and how it would be loaded now; exit code 1 if it does not fit."""
+    from workbench.cli.plan import show_plan
+
+    settings = LoadSettings(
+        n_slots=slots,
+        context_tokens=context_tokens or LoadSettings().context_tokens,
+        kv_type=None if kv_type is None else KvType(kv_type),
+        n_gpu_layers=gpu_layers,
+    )
+    raise typer.Exit(show_plan(_database(context, database), model_file, settings, as_json))
 
 
 @application.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.domain.llm import AdapterChoice
+from workbench.domain.llm import AdapterChoice, KvType
 from workbench.domain.questions import QuestionKind, Split
 from workbench.domain.runs import JudgeMode
 
@@ -37,6 +37,19 @@ AdapterOption = Annotated[
 ]
 KindOption = Annotated[QuestionKind | None, typer.Option("--kind", help="Only this kind of question.")]
 SplitOption = Annotated[Split | None, typer.Option("--split", help="Only this half of the questions.")]
+SlotsOption = Annotated[
+    int | None, typer.Option("--slots", min=1, max=64, help="Answers written at a time; what fits when left out.")
+]
+ContextOption = Annotated[
+    int | None, typer.Option("--context", min=64, help="Room for one prompt and its answer, in tokens.")
+]
+GpuLayersOption = Annotated[
+    int | None,
+    typer.Option("--gpu-layers", min=-1, help="Layers on accelerators; as many as fit when left out, -1 for all."),
+]
+KvTypeOption = Annotated[
+    KvType | None, typer.Option("--kv-type", help="How conversations are kept in memory; by room when left out.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +74,8 @@ class EvaluateOptions:
     slots: int | None
     context_tokens: int | None
     gpu_layers: int | None
+    kv_type: KvType | None
+    threads: int | None
     chat_template: Path | None
     seed: int | None
     resume: tuple[int, ...]

@@ -11,6 +11,7 @@ from rich.progress import Progress as Bars
 from workbench.domain.runs import RunId
 from workbench.domain.text import visible
 from workbench.services.control import RunControl
+from workbench.services.plan_texts import loaded_text, retried_text, slowed_text
 from workbench.services.progress import (
     AnswerGrowing,
     AnswerStored,
@@ -19,10 +20,12 @@ from workbench.services.progress import (
     JudgementStored,
     LlmLoaded,
     LlmLoading,
+    LoadRetried,
     Progress,
     Role,
     RunFailed,
     RunFinished,
+    RunSlowed,
     RunsPrepared,
     WorkerTrouble,
 )
@@ -52,6 +55,8 @@ class ProgressDisplay:
         )
         self._tasks: dict[tuple[RunId, Role], TaskID] = {}
         self._names: dict[RunId, str] = {}
+        self._loading = ""
+        """Name of the file loaded last."""
 
     def follow(self, evaluation: Generator[Progress, None, None], control: RunControl) -> int:
         """Consume an evaluation to its end; returns the exit code: 0, 1 if a run failed, 130 if it was stopped."""
@@ -70,12 +75,15 @@ class ProgressDisplay:
             case FileBeingChecked(path=path, done_bytes=done, total_bytes=total) if done == total:
                 self._say(f"Checked {path.name}")
             case LlmLoading(role=role, path=path):
+                self._loading = path.name
                 self._say(f"Loading {path.name} for {role}")
-            case LlmLoaded(description=description):
-                layers = (
-                    f", {description.n_layers_offloaded} layers offloaded" if description.n_layers_offloaded else ""
-                )
-                self._say(f"Loaded {description.name} on {description.device}{layers}, {description.n_slots} slots")
+            case LoadRetried(failed_attempts=attempts):
+                for n_tried in range(1, len(attempts) + 1):
+                    self._say(retried_text(self._loading, attempts[:n_tried]))
+            case LlmLoaded(description=description, report=report):
+                self._say(f"Loaded {description.name} {loaded_text(report.plan)}")
+            case RunSlowed(share=share, reason=reason):
+                self._say("Back to the usual speed" if share >= 1 else slowed_text(reason))
             case AnswerStored(run_id=run_id, n_done=done, n_planned=planned, response=response):
                 self._advance(run_id, Role.ANSWERING, done, planned)
                 if response.failure is not None:

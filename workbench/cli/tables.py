@@ -19,12 +19,12 @@ _OVERVIEW_TITLE = "Harmfulness: mean of 1 (declines) to 5 (fulfils), lower is sa
 
 def print_results(results: Sequence[RunResult], principles: Sequence[Principle]) -> None:
     """Print the figures of runs and their means by principle."""
-    console = _console()
+    out = console()
     if not results:
-        console.print("No run yet. “workbench demo” evaluates the practice models.")
+        out.print("No run yet. “workbench demo” evaluates the practice models.")
         return
-    console.print(_overview(results))
-    console.print(_by_principle(results, principles))
+    out.print(_overview(results))
+    out.print(_by_principle(results, principles))
     for result in results:
         notes = [f"{flag.value.replace('_', ' ')} {count}" for flag, count in result.flags]
         if result.n_failed:
@@ -32,13 +32,13 @@ def print_results(results: Sequence[RunResult], principles: Sequence[Principle])
         if result.n_answers < result.n_planned - result.n_failed:
             notes.append(f"unfinished: {result.n_answers} of {result.n_planned} answers")
         if notes:
-            console.print(Text(f"Run {result.run.id}: {', '.join(notes)}"))
+            out.print(Text(f"Run {result.run.id}: {', '.join(notes)}"))
 
 
-def _console() -> Console:
+def console() -> Console:
     """Standard output; where it is no terminal, lines are wide enough for a table."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL, highlight=False)
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL, highlight=False)
 
 
 def _overview(results: Sequence[RunResult]) -> Table:
@@ -81,14 +81,14 @@ def _by_principle(results: Sequence[RunResult], principles: Sequence[Principle])
 
 def print_answers(responses: Sequence[ScoredResponse]) -> None:
     """Print each answer with its question and score."""
-    console = _console()
+    out = console()
     for response in responses:
         score = "–" if response.score is None else str(response.score)
-        console.rule(Text(f"{response.question_id} · sample {response.sample} · score {score}"), align="left")
-        console.print(Text(visible(response.question), style="bold"))
-        console.print(Text(visible(response.failure_message if response.text is None else response.text)))
+        out.rule(Text(f"{response.question_id} · sample {response.sample} · score {score}"), align="left")
+        out.print(Text(visible(response.question), style="bold"))
+        out.print(Text(visible(response.failure_message if response.text is None else response.text)))
         notes = [*(flag.value.replace("_", " ") for flag in response.flags)]
         if response.score_reason:
             notes.append(visible(response.score_reason))
         if notes:
-            console.print(Text(" · ".join(notes), style="dim"))
+            out.print(Text(" · ".join(notes), style="dim"))

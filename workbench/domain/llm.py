@@ -35,6 +35,8 @@ class AnswerFlag(StrEnum):
     """Fewer layers run on the accelerator than were asked for."""
     ADAPTER_WITHOUT_EFFECT = "adapter_without_effect"
     """The adapter does not change the model's output."""
+    KV_QUANTISED = "kv_quantised"
+    """Keys and values were kept in 8 bits to save memory; the wording may differ slightly."""
     ANSWERED_ALONE = "answered_alone"
     """Asked again by itself after the worker failed; the text may differ from an undisturbed run."""
 
@@ -79,20 +81,41 @@ class AdapterChoice:
     scale: float = 1.0
 
 
+class KvType(StrEnum):
+    """How the keys and values of a conversation are kept."""
+
+    F16 = "f16"
+    """16 bits each; the usual way."""
+    Q8_0 = "q8_0"
+    """About 8.5 bits each: half the memory, and other last digits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadSettings:
-    """How a model file is brought into memory. All of it can change the text, so all of it is recorded."""
+    """How a model file is brought into memory; what is ``None`` is left to the memory plan.
 
-    n_slots: int = 4
+    All of it can change the text, so the choices of the plan are recorded as well (``memory.pinned``).
+    """
+
+    n_slots: int | None = None
     """Answers written at the same time."""
     context_tokens: int = 2048
     """Room for one prompt and its answer together; lowered to what the model file was trained for."""
-    n_batch: int = 512
+    request_tokens: int | None = None
+    """What a usual request and its answer take beyond what it shares with others; ``None``: the whole context.
+
+    Longer requests, up to the context, wait until others leave them room.
+    """
+    n_batch: int | None = None
     """Tokens decoded in one step at most."""
+    kv_type: KvType | None = None
+    flash_attention: bool | None = None
     n_threads: int | None = None
     """Compute threads; ``None`` leaves one core to the window where there are more than two."""
-    n_gpu_layers: int = -1
-    """Layers for the accelerator; -1 asks for all of them where there is one."""
+    n_gpu_layers: int | None = None
+    """Layers for accelerators, the output layer included; ``None`` takes as many as fit, -1 insists on all."""
+    device_layers: tuple[tuple[str, int], ...] | None = None
+    """Exactly so many layers on each named accelerator; goes before ``n_gpu_layers``. Stated by ``memory.pinned``."""
     adapter: AdapterChoice | None = None
     chat_template: str | None = None
     """Used instead of the model file's own template."""
@@ -211,7 +234,17 @@ class WorkerRestarted:
     """How many requests it was working on."""
 
 
-SessionEvent = TextChunk | Answer | ScoreReply | RequestFailure | WorkerRestarted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slowed:
+    """Event: the computer computes much more slowly than it could, or does so no longer."""
+
+    share: float
+    """Speed now by the speed that could be expected; 1 or more ends the slowness."""
+    reason: str
+    """For a person, for example that other programs take the processor; empty when it is over."""
+
+
+SessionEvent = TextChunk | Answer | ScoreReply | RequestFailure | WorkerRestarted | Slowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +256,12 @@ class Device:
     description: str
     kind: Literal["cpu", "gpu", "accelerator"]
     free_bytes: int
+    """At the moment of asking."""
     total_bytes: int
+    shares_memory: bool = False
+    """Whether its memory is the computer's own (unified memory, graphics in the processor)."""
+    detail: str = ""
+    """What the maker's own interface adds, for example the driver's version; empty where it is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +278,14 @@ class LlmDescription:
     """Room for one prompt and its answer, as loaded."""
     n_slots: int
     n_threads: int
+    n_batch: int
+    """Tokens in one step at most."""
+    kv_type: KvType
+    flash_attention: bool
     device: str
     """Name of the device that holds most layers."""
     n_layers_offloaded: int
+    """On accelerators, the output layer included: up to ``n_layers + 1``."""
     template_sha256: str
     template_source: Literal["model_file", "chosen"]
     rubric: str | None

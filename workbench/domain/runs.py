@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NewType
 
 from workbench.domain.llm import AnswerFlag, FailureCode, FinishReason, LoadSettings, SamplingSettings
+from workbench.domain.memory import LoadReport
 from workbench.domain.questions import Question, QuestionId, QuestionKind, QuestionSelection, RevisionId
 
 RunId = NewType("RunId", int)
@@ -85,6 +86,13 @@ class EvaluationRun:
     """From the model file, once it was loaded; else the file name."""
     versions: tuple[tuple[str, str], ...]
     device: str
+    """Name of the device that held most layers at the last loading; empty before the first one."""
+    n_layers: int | None = None
+    """Transformer blocks of the model file; this and the following are ``None`` where it was not recorded."""
+    n_layers_offloaded: int | None = None
+    """At the last loading, on accelerators, the output layer included: up to ``n_layers + 1``."""
+    load_report: LoadReport | None = None
+    """How the model file came into memory the first time; later loadings repeat its choices (``memory.pinned``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -105,6 +106,13 @@ class ChatTemplate:
         quoted: list[str] = []
         return _parts(self._mark(text, quoted), quoted)
 
+    def last_control_token(self, prompt: RenderedPrompt) -> tuple[str, str] | None:
+        """The text of the prompt's last control token and what follows it; ``None`` if quoted text comes later."""
+        unquoted = itertools.takewhile(lambda part: not part.is_quoted, reversed(prompt.parts))
+        text = "".join(part.text for part in reversed(list(unquoted)))
+        found = list(self._control_tokens.finditer(text)) if self._control_tokens is not None else []
+        return (found[-1].group(), text[found[-1].end() :]) if found else None
+
     def _writes_system_text(self, user: ChatMessage) -> bool:
         try:
             return _PROBE in self._render([ChatMessage(role="system", content=_PROBE), user])
@@ -149,12 +157,13 @@ class ChatTemplate:
                 raise TemplateError("the messages quote too many control tokens")
             return chr(_FIRST_MARK + len(quoted) - 1)
 
-        if any(_FIRST_MARK <= ord(character) < _FIRST_MARK + _N_MARKS for character in text):
+        if _ANY_MARK.search(text):
             return re.sub(f"{self._control_tokens.pattern}|[{_MARKS}]", mark, text)
         return self._control_tokens.sub(mark, text)
 
 
 _MARKS: Final = f"{chr(_FIRST_MARK)}-{chr(_FIRST_MARK + _N_MARKS - 1)}"
+_ANY_MARK: Final = re.compile(f"[{_MARKS}]")
 _FAILURES: Final = (
     jinja2.TemplateError,
     TemplateLimitError,

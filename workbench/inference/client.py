@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,15 @@ from workbench.domain.llm import (
     SessionEvent,
     WorkerRestarted,
 )
-from workbench.errors import EngineError, WorkerDiedError, WorkerHungError, WorkerProtocolError, WorkerStartError
+from workbench.domain.memory import DeviceCorrection, LlmLayout, LoadAttempt, LoadReport, MemoryPlan, pinned
+from workbench.errors import (
+    EngineError,
+    OutOfMemoryError,
+    WorkerDiedError,
+    WorkerHungError,
+    WorkerProtocolError,
+    WorkerStartError,
+)
 from workbench.inference.gguf_check import require_gguf
 from workbench.inference.ledger import Ledger
 from workbench.inference.process import WorkerProcess
@@ -35,6 +43,8 @@ from workbench.inference.protocol import (
     Loaded,
     LoadFailed,
     Pause,
+    Plan,
+    Planned,
     Probe,
     Probed,
     Resume,
@@ -52,6 +62,8 @@ _LOAD_BYTES_PER_S = 20e6
 _GRACE_S = 2.0
 """How long a worker may take to stop or to leave before it is killed."""
 _MAX_STARTS = 3
+_MAX_SMALLER = 2
+"""So many smaller plans are tried when memory does not suffice."""
 
 _EventT = TypeVar("_EventT", bound=Event)
 
@@ -96,10 +108,19 @@ class LlamaEngine:
         if self._backend_for(path) == "llama":
             require_gguf(path)
 
-    def open(self, path: Path, settings: LoadSettings) -> "WorkerSession":
-        """Load a model file; see ``InferenceEngine.open`` for the errors."""
+    def plan(
+        self, path: Path, settings: LoadSettings, corrections: Sequence[DeviceCorrection] = ()
+    ) -> tuple[LlmLayout, MemoryPlan]:
+        """How a model file would be loaded now, asked of a short-lived worker; see ``InferenceEngine.plan``."""
         path = path.absolute()  # the worker runs in another folder
-        load = Load(path=path, settings=settings, backend=self._backend_for(path))
+        command = Plan(path=path, settings=settings, backend=self._backend_for(path), corrections=tuple(corrections))
+        planned = self._ask(command, Planned)
+        return planned.layout, planned.plan
+
+    def open(self, path: Path, settings: LoadSettings, corrections: Sequence[DeviceCorrection] = ()) -> "WorkerSession":
+        """Load a model file; see ``InferenceEngine.open`` for the errors."""
+        path = path.absolute()
+        load = Load(path=path, settings=settings, backend=self._backend_for(path), corrections=tuple(corrections))
         patience = Patience(
             start_s=self._start_timeout_s,
             load_s=self._load_timeout_s or _LOAD_BASE_S + _size_bytes(path) / _LOAD_BYTES_PER_S,
@@ -109,29 +130,31 @@ class LlamaEngine:
 
     def devices(self) -> tuple[Device, ...]:
         """Where the backend can compute, asked of a short-lived worker."""
-        return self._probe().devices
+        return self._ask(Probe(backend=self._backend), Probed).devices
 
     def versions(self) -> tuple[tuple[str, str], ...]:
         """Name and version of the parts of the engine, asked of a short-lived worker."""
-        return self._probe().versions
+        return self._ask(Probe(backend=self._backend), Probed).versions
 
     def _backend_for(self, path: Path) -> BackendName:
         return "scripted" if path.name.endswith(SCRIPT_SUFFIX) else self._backend
 
-    def _probe(self) -> Probed:
+    def _ask(self, question: Probe | Plan, kind: type[_EventT]) -> _EventT:
         process = WorkerProcess(self._command)
         try:
             _await_hello(process, self._start_timeout_s, _keep_waiting)
-            process.send(Probe(backend=self._backend))
-            probed = _await(process, Probed, self._start_timeout_s, _keep_waiting)
+            process.send(question)
+            answer = _await(process, kind, self._start_timeout_s, _keep_waiting)
             process.send(Shutdown())
         finally:
             process.close(_GRACE_S)
-        return probed
+        return answer
 
 
 class WorkerSession:
     """One model file in a worker; a worker that fails is replaced by one that loads the same.
+
+    Where memory does not suffice for the first loading, it is tried with smaller plans.
 
     Raises:
         ModelFileError, AdapterError, EngineError: If the model file cannot be loaded.
@@ -153,7 +176,8 @@ class WorkerSession:
         """Where the present worker can compute, as it said when it had loaded the file."""
         with ExitStack() as stack:
             stack.callback(self.close)
-            self._description = self._load_into_worker()
+            self._description, self._report = self._load_what_fits()
+            self._load = replace(load, settings=pinned(load.settings, self._report.plan))  # for a worker in its place
             stack.pop_all()
 
     @property
@@ -162,12 +186,17 @@ class WorkerSession:
         return self._description
 
     @property
+    def load_report(self) -> LoadReport:
+        """How it came into memory."""
+        return self._report
+
+    @property
     def worker_pid(self) -> int:
         """The process id of the present worker."""
         return self._process.pid
 
-    def run(self, requests: Iterable[Request]) -> Iterator[SessionEvent]:
-        """Send requests and yield events; see ``LlmSession.run``.
+    def run(self, requests: Iterable[Request]) -> Iterator[tuple[SessionEvent, ...]]:
+        """Send requests and yield what happens; see ``LlmSession.run``.
 
         The text of an answer that was under way when the worker failed begins anew. A ``stop`` or ``pause`` given
         while nothing runs holds for the next run.
@@ -218,49 +247,88 @@ class WorkerSession:
             self._process.send(Shutdown())
         self._process.close(_GRACE_S)
 
-    def _events(self, ledger: Ledger) -> Iterator[SessionEvent]:
+    def _events(self, ledger: Ledger) -> Iterator[tuple[SessionEvent, ...]]:
         if not self._process.running:  # ended while nothing was asked of it
             self._replace_worker()
         while not self._stopping:
-            yield from self._send_due(ledger)
+            if refused := self._send_due(ledger):
+                yield refused
             if not ledger.n_at_worker:
                 return
             try:
-                event = self._next_event(ledger)
+                events = self._next_events(ledger)
             except EngineError as failure:
                 yield from self._recover(ledger, failure)
             else:
-                if event is not None:
-                    yield event
+                if events:
+                    yield events
 
-    def _send_due(self, ledger: Ledger) -> Iterator[RequestFailure]:
-        for request in ledger.to_send():
-            try:
-                with self._lock:
-                    if self._stopping:
-                        return
-                    self._process.send(Submit(request=request) if request else EndOfRequests())
-            except WorkerProtocolError as error:
-                if request is None:
-                    raise
-                yield ledger.refuse(request, f"The text of this request is not valid. Correct it. ({error.detail})")
+    def _send_due(self, ledger: Ledger) -> tuple[RequestFailure, ...]:
+        """Send what the worker should get now; the final events of requests that cannot be sent."""
+        due = list(ledger.to_send())
+        with self._lock:
+            if self._stopping:
+                return ()
+            refused = self._submit(ledger, tuple(request for request in due if request is not None))
+            if None in due:
+                self._process.send(EndOfRequests())
+        return refused
 
-    def _next_event(self, ledger: Ledger) -> SessionEvent | None:
+    def _submit(self, ledger: Ledger, requests: tuple[Request, ...]) -> tuple[RequestFailure, ...]:
+        if not requests:
+            return ()
+        try:
+            self._process.send(Submit(requests=requests))
+        except WorkerProtocolError as error:
+            if len(requests) > 1:  # one of them cannot be sent; the others can
+                return tuple(failure for request in requests for failure in self._submit(ledger, (request,)))
+            message = f"The text of this request is not valid. Correct it. ({error.detail})"
+            return (ledger.refuse(requests[0], message),)
+        return ()
+
+    def _next_events(self, ledger: Ledger) -> tuple[SessionEvent, ...]:
         event = self._process.receive(None if self._paused else self._patience.silence_s)
         match event:
             case Happened():
-                return ledger.received(event.event)
+                return ledger.received(event.events)
             case Alive() | None:
-                return None
+                return ()
             case _:
                 raise _unexpected(event)
 
-    def _recover(self, ledger: Ledger, failure: EngineError) -> Iterator[SessionEvent]:
+    def _recover(self, ledger: Ledger, failure: EngineError) -> Iterator[tuple[SessionEvent, ...]]:
         n_requests = ledger.n_at_worker
         given_up = ledger.worker_failed()
         self._replace_worker()
-        yield WorkerRestarted(reason=failure.happened, n_requests=n_requests)
-        yield from given_up
+        yield (WorkerRestarted(reason=failure.happened, n_requests=n_requests),)
+        if given_up:
+            yield tuple(given_up)
+
+    def _load_what_fits(self) -> tuple[LlmDescription, LoadReport]:
+        """Load with the best plan, or with a smaller one if that fails for lack of memory."""
+        failed: list[LoadAttempt] = []
+        while True:
+            plan = self._begin_loading()
+            if failed and self._loads_the_same(plan, failed[-1].plan):
+                raise _too_large(self._load.path, failed[-1].reason)
+            try:
+                loaded = self._finish_loading()
+            except (OutOfMemoryError, WorkerDiedError) as error:
+                if not isinstance(error, OutOfMemoryError) and not self._process.ran_out_of_memory:
+                    raise
+                reason = error.detail or error.happened
+                if len(failed) == _MAX_SMALLER:
+                    raise _too_large(self._load.path, reason) from error
+            else:
+                report = LoadReport(plan=plan, allocations=loaded.allocations, failed_attempts=tuple(failed))
+                return loaded.description, report
+            failed.append(LoadAttempt(plan=plan, reason=reason))
+            self._load = replace(self._load, n_smaller=len(failed))
+            self._process.kill()
+            self._process = WorkerProcess(self._command)
+
+    def _loads_the_same(self, plan: MemoryPlan, other: MemoryPlan) -> bool:
+        return pinned(self._load.settings, plan) == pinned(self._load.settings, other)
 
     def _replace_worker(self) -> None:
         """Load the same into another worker, with a few attempts."""
@@ -272,7 +340,8 @@ class WorkerSession:
                 with self._lock:
                     self._process = process
                     self._cancelling = False
-                description = self._load_into_worker()
+                self._begin_loading()
+                description = self._finish_loading().description
             except EngineError as error:
                 if attempts_left == 0:
                     raise _not_brought_back(error) from error
@@ -281,16 +350,20 @@ class WorkerSession:
         if description != self._description:
             raise _came_back_different(self._description, description)
 
-    def _load_into_worker(self) -> LlmDescription:
+    def _begin_loading(self) -> MemoryPlan:
+        """Let the present worker load; how it will do that."""
         self._check_wanted()
         _await_hello(self._process, self._patience.start_s, self._check_wanted)
         self._process.send(self._load)
+        return _await(self._process, Planned, self._patience.load_s, self._check_wanted).plan
+
+    def _finish_loading(self) -> Loaded:
         loaded = _await(self._process, Loaded, self._patience.load_s, self._check_wanted)
         with self._lock:
             if self._paused:
                 self._process.send(Pause())
         self.devices = loaded.devices
-        return loaded.description
+        return loaded
 
     def _check_wanted(self) -> None:
         if self._closed or (self._running and self._stopping):
@@ -357,6 +430,16 @@ def _size_bytes(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0  # the worker says what is wrong with it
+
+
+def _too_large(path: Path, reason: str) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"There is not enough memory for “{path.name}” in any way it could be loaded.",
+        safe="Your questions, answers and scores are safe.",
+        todo="Close other programs, lower the context or the number of answers written at the same time, or choose "
+        "a smaller file.",
+        detail=reason,
+    )
 
 
 def _unexpected(event: Event) -> WorkerProtocolError:

@@ -1,7 +1,7 @@
 """Which requests are where, so that each gets exactly one final event however often the worker fails."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from workbench.domain.llm import (
@@ -12,6 +12,7 @@ from workbench.domain.llm import (
     RequestFailure,
     RequestId,
     ScoreReply,
+    Slowed,
     TextChunk,
 )
 from workbench.errors import WorkerProtocolError
@@ -68,25 +69,25 @@ class Ledger:
         del self._at_worker[request.id]
         return RequestFailure(request_id=request.id, code=FailureCode.TEMPLATE_FAILED, message=message)
 
-    def received(self, event: BackendEvent) -> BackendEvent:
-        """Note an event of the worker; what to tell the caller.
+    def received(self, events: Sequence[BackendEvent]) -> tuple[BackendEvent, ...]:
+        """Note what the worker said happened in one step; what to tell the caller.
 
         Raises:
-            WorkerProtocolError: If the worker was not asked this.
+            WorkerProtocolError: If the worker was not asked one of these; then none of them is noted.
         """
-        if event.request_id not in self._at_worker:
+        finals = [event.request_id for event in events if not isinstance(event, TextChunk | Slowed)]
+        asked = self._at_worker.keys()
+        known = all(isinstance(event, Slowed) or event.request_id in asked for event in events)
+        if not known or len(set(finals)) < len(finals):
             raise WorkerProtocolError(
                 "The worker answered a question that it was not asked.",
                 safe="Everything stored so far is kept.",
                 todo="If this happens again, install the program again.",
-                detail=f"{type(event).__name__} for request {event.request_id}",
+                detail=f"finished requests: {finals}; asked: {list(asked)}",
             )
-        if isinstance(event, TextChunk):
-            return event
-        del self._at_worker[event.request_id]
-        if self._alone and isinstance(event, Answer | ScoreReply):
-            return replace(event, flags=(*event.flags, AnswerFlag.ANSWERED_ALONE))
-        return event
+        for request_id in finals:
+            del self._at_worker[request_id]
+        return tuple(map(self._marked, events)) if self._alone else tuple(events)
 
     def worker_failed(self) -> list[RequestFailure]:
         """Turn what the worker had into suspects; final events of the requests that are given up."""
@@ -101,6 +102,11 @@ class Ledger:
         self._at_worker.clear()
         self._suspects.extendleft(reversed(suspects))
         return given_up
+
+    def _marked(self, event: BackendEvent) -> BackendEvent:
+        if isinstance(event, Answer | ScoreReply):
+            return replace(event, flags=(*event.flags, AnswerFlag.ANSWERED_ALONE))
+        return event
 
     def _handed(self, request: Request) -> Request:
         if request.id in self._at_worker:

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -44,9 +45,19 @@ _WINDOWS_CODES_IN_WORDS = {
     0xC0000005: "crashed while using memory",
     0xC000001D: "met an instruction this processor does not know",
     0xC0000017: "ran out of memory",
+    0xC000012D: "ran out of memory",
     0xC00000FD: "crashed while using memory",
     0xC0000409: "stopped itself after an internal error",
 }
+
+
+_OUT_OF_MEMORY_TEXT = re.compile(
+    r"failed to allocate|unable to allocate|out of (host |device )?memory|bad_alloc|cannot allocate memory|MemoryError"
+    r"|OutOf(Host|Device)Memory",
+    re.IGNORECASE,
+)
+_OUT_OF_MEMORY_CODES = {0xC0000017, 0xC000012D}
+"""Of Windows: no memory, and no room in the page file."""
 
 
 class WorkerProcess:
@@ -80,6 +91,19 @@ class WorkerProcess:
     def running(self) -> bool:
         """Whether the process has not ended yet."""
         return self._process.poll() is None
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether an ended process most probably met its end for lack of memory.
+
+        Linux ends a process by SIGKILL when memory runs out; nothing else does so by itself, and a person who does
+        meets no harm if that is taken for a lack of memory. Otherwise the code or what it wrote last has to say so.
+        """
+        code = self._process.poll()
+        if not code:
+            return False
+        killed = sys.platform != "win32" and code == -signal.SIGKILL
+        return killed or code in _OUT_OF_MEMORY_CODES or says_out_of_memory(self._stderr_text())
 
     def send(self, command: Command) -> None:
         """Queue a command and return at once; what a dead worker is sent is lost.
@@ -184,6 +208,11 @@ class WorkerProcess:
     def _stderr_text(self) -> str:
         self._threads[-1].join(0.2)  # what a dead worker wrote last may still be on its way
         return self._stderr_tail.decode("utf-8", errors="replace").strip()
+
+
+def says_out_of_memory(text: str) -> bool:
+    """Whether what a library wrote before it failed says that it got no memory."""
+    return _OUT_OF_MEMORY_TEXT.search(text) is not None
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -2,12 +2,13 @@
 
 import hashlib
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
 from workbench.domain.llm import AnswerFlag, FailureCode
-from workbench.inference.chat_template import RenderedPrompt
+from workbench.inference.chat_template import PromptPart, RenderedPrompt
 
 
 class Vocabulary(Protocol):
@@ -78,6 +79,33 @@ def encode(prompt: RenderedPrompt, vocabulary: Vocabulary) -> EncodedPrompt:
     elif n_written > 1:
         flags = (*flags, AnswerFlag.BOS_REPEATED)
     return EncodedPrompt([bos, *tokens[n_written:]], flags)
+
+
+def encode_endings(
+    prompt: RenderedPrompt, endings: Sequence[str], last_control: tuple[str, str] | None, vocabulary: Vocabulary
+) -> list[EncodedPrompt]:
+    """A prompt with each of several endings, tokenised.
+
+    A tokeniser never joins what stands before a control token with what follows it. So a prompt of thousands of
+    tokens is tokenised once, and for each further ending only what follows its last control token.
+
+    Args:
+        prompt: The common part.
+        endings: At least one.
+        last_control: The prompt's last control token and the text behind it, if there is one.
+        vocabulary: The tokens.
+    """
+    first, *others = (prompt.followed_by(PromptPart(ending)) for ending in endings)
+    encoded = encode(first, vocabulary)
+    tokens = encoded.tokens
+    if last_control is not None:
+        control, begun = last_control
+        tail = vocabulary.tokenize(begun + endings[0], parse_control=True)
+        head = tokens[: len(tokens) - len(tail)]
+        if tokens[len(head) :] == tail and head[-1:] == vocabulary.tokenize(control, parse_control=True):
+            tails = (vocabulary.tokenize(begun + ending, parse_control=True) for ending in endings[1:])
+            return [encoded, *(EncodedPrompt(head + tail, encoded.flags) for tail in tails)]
+    return [encoded, *(encode(other, vocabulary) for other in others)]
 
 
 def check_length(n_prompt_tokens: int, n_needed_tokens: int, context_tokens: int) -> None:

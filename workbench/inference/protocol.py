@@ -20,20 +20,23 @@ from workbench.domain.llm import (
     Request,
     RequestFailure,
     ScoreReply,
+    Slowed,
     TextChunk,
 )
+from workbench.domain.memory import Allocation, DeviceCorrection, LlmLayout, MemoryPlan
 from workbench.errors import (
     AdapterError,
     EngineError,
     ModelFileError,
     NoChatTemplateError,
+    OutOfMemoryError,
     ResourceError,
     UsageError,
     WorkbenchError,
     WorkerProtocolError,
 )
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Raised with every change of a message, so that parts of different installations refuse each other."""
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -44,20 +47,37 @@ BackendName = Literal["llama", "scripted"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Command: load a model file; answered by ``Loaded`` or ``LoadFailed``. Once in a worker's life."""
+    """Command: load a model file; answered by ``Planned`` and then ``Loaded``, or by ``LoadFailed`` at any point.
+
+    Once in a worker's life. The plan is sent ahead, so that it is known what was tried if the worker does not survive.
+    """
 
     kind: Literal["load"] = "load"
     path: Path
     settings: LoadSettings
     backend: BackendName
+    corrections: tuple[DeviceCorrection, ...] = ()
+    n_smaller: int = 0
+    """Steps below the best plan; 1 and 2 after loadings that failed for lack of memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Command: say how a model file would be loaded; answered by ``Planned`` or ``LoadFailed``."""
+
+    kind: Literal["plan"] = "plan"
+    path: Path
+    settings: LoadSettings
+    backend: BackendName
+    corrections: tuple[DeviceCorrection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
-    """Command: answer a request; it has exactly one final ``Happened``."""
+    """Command: answer requests, in order; each has exactly one final event in a ``Happened``."""
 
     kind: Literal["submit"] = "submit"
-    request: Request
+    requests: tuple[Request, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +140,17 @@ class Loaded:
     description: LlmDescription
     devices: tuple[Device, ...]
     """Where this worker can compute, with the memory that is free now."""
+    allocations: tuple[Allocation, ...]
+    """What the devices really gave; empty where the backend does not report it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Event: what a model file needs and how it would be loaded now."""
+
+    kind: Literal["planned"] = "planned"
+    layout: LlmLayout
+    plan: MemoryPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +168,10 @@ class LoadFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """Event: something about one request."""
+    """Event: what happened in one step, at least one thing, in order."""
 
     kind: Literal["happened"] = "happened"
-    event: TextChunk | Answer | ScoreReply | RequestFailure
+    events: tuple[TextChunk | Answer | ScoreReply | RequestFailure | Slowed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +197,8 @@ class Probed:
     versions: tuple[tuple[str, str], ...]
 
 
-Command = Load | Submit | EndOfRequests | Pause | Resume | CancelAll | Probe | Shutdown
-Event = Hello | Loaded | LoadFailed | Happened | Alive | CancelledAll | Probed
+Command = Load | Plan | Submit | EndOfRequests | Pause | Resume | CancelAll | Probe | Shutdown
+Event = Hello | Loaded | Planned | LoadFailed | Happened | Alive | CancelledAll | Probed
 Message = Command | Event
 _MessageT = TypeVar("_MessageT")
 
@@ -184,7 +215,8 @@ _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")], config=_CONFIG)
 
 _LOAD_ERRORS: dict[str, type[WorkbenchError]] = {
-    error.__name__: error for error in (AdapterError, ModelFileError, NoChatTemplateError, ResourceError, UsageError)
+    error.__name__: error
+    for error in (AdapterError, ModelFileError, NoChatTemplateError, OutOfMemoryError, ResourceError, UsageError)
 }
 
 

@@ -2,7 +2,8 @@
 
 Each request under way has a sequence of its own in the decoder (its slot). A step decodes one more token of every
 request that is writing and fills the rest of the batch with prompts still to be read, long ones over several steps.
-A beginning that requests have in common is decoded once into a further sequence and copied from there.
+A beginning that requests have in common is decoded once into a further sequence and copied from there; requests whose
+prompts agree further, such as several answers to one question, copy from each other.
 
 Nothing here knows the clock, the decoder's library or what the tokens mean: the plan depends only on the order and the
 tokens of the requests, so that equal runs put equal batches together and get equal text.
@@ -68,7 +69,7 @@ class Continuation:
     """How a sequence goes on."""
 
     n_kept: int
-    """How many of its tokens stay as they are."""
+    """How many of its tokens stay as they are; at least those its prompt has in common with other prompts."""
     tokens: tuple[int, ...]
     """What follows them; at least one."""
 
@@ -105,17 +106,23 @@ class _Lane:
     sequence: int
     tokens: list[int]
     n_cached: int = 0
-    source: "_Prefix | None" = None
-    """Where the first ``n_shared`` tokens will be copied from as soon as they are there."""
-    n_shared: int = 0
+    source: "_Lane | None" = None
+    """Where the first ``n_copied`` tokens will be copied from as soon as they are there."""
+    n_copied: int = 0
+    base: "_Prefix | None" = None
+    """The prefix whose cells the first ``n_base`` tokens are; it stays as long as they do."""
+    n_base: int = 0
 
     @property
     def n_pending(self) -> int:
         """Tokens that can be decoded now."""
         return 0 if self.source is not None else len(self.tokens) - self.n_cached
 
-    def share(self, source: "_Prefix", n_tokens: int) -> None:
-        self.source, self.n_shared = source, n_tokens
+    def begin_with(self, source: "_Prefix | _Slot[WriterT]", n_tokens: int) -> None:
+        """Copy the first tokens from another lane; cells of a prefix go on counting for the prefix alone."""
+        self.source, self.n_copied = source, n_tokens
+        self.base, n_base = (source, n_tokens) if isinstance(source, _Prefix) else (source.base, source.n_base)
+        self.n_base = min(n_base, n_tokens)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -124,31 +131,42 @@ class _Prefix(_Lane):
 
     last_used: int = 0
 
+    @property
+    def n_reserved(self) -> int:
+        """Cells that are its own."""
+        return len(self.tokens) - self.n_base
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class _Slot(_Lane, Generic[WriterT]):
     """A request under way."""
 
     writer: WriterT
+    n_prompt: int
+
+    @property
+    def n_reserved(self) -> int:
+        """Cells that are, or may become, its own."""
+        return self.writer.max_length_tokens - self.n_base
 
 
 class Scheduler(Generic[WriterT]):
     """Runs requests through a decoder, ``n_slots`` at a time, in order.
 
     Args:
-        decoder: Has ``n_slots + N_PREFIXES`` sequences and room for ``(n_slots + 1) * context_tokens`` tokens.
-        n_slots: Requests under way at the same time.
-        context_tokens: Upper bound of every request's ``max_length_tokens``.
+        decoder: Has ``n_slots + N_PREFIXES`` sequences and room for ``n_cells`` tokens.
+        n_slots: Requests under way at the same time, where there is room for them.
+        n_cells: Tokens that the decoder holds, shared ones counted once; not below the longest request.
         n_batch: Tokens in one step at most; raised to one for every sequence.
         partial_sequences: Whether the decoder can copy and keep a part of a sequence; recurrent llms cannot.
     """
 
     def __init__(
-        self, decoder: Decoder, *, n_slots: int, context_tokens: int, n_batch: int, partial_sequences: bool = True
+        self, decoder: Decoder, *, n_slots: int, n_cells: int, n_batch: int, partial_sequences: bool = True
     ) -> None:
         self._decoder = decoder
         self._n_slots = n_slots
-        self._n_cells = (n_slots + 1) * context_tokens
+        self._n_cells = n_cells
         self._n_batch = max(n_batch, n_slots + N_PREFIXES)
         self._partial_sequences = partial_sequences
         self._waiting: deque[WriterT] = deque()
@@ -209,61 +227,80 @@ class Scheduler(Generic[WriterT]):
     def _admit(self) -> None:
         free = sorted(set(range(self._n_slots)) - {slot.sequence for slot in self._slots})
         for sequence in free:
-            if not self._waiting or not self._make_room(self._waiting[0].max_length_tokens):
+            if not self._waiting or not self._admit_next(sequence):
                 return
-            writer = self._waiting.popleft()
-            slot = _Slot(sequence=sequence, tokens=list(writer.prompt_tokens), writer=writer)
-            self._slots.append(slot)
-            if self._partial_sequences:
-                self._find_prefix(slot, self._waiting[0].prompt_tokens if self._waiting else ())
-            writer.begin()
 
-    def _find_prefix(self, slot: _Slot[WriterT], following: Sequence[int]) -> None:
-        """Let the slot begin with the longest known prefix, or with a new one if that is clearly longer."""
+    def _admit_next(self, sequence: int) -> bool:
+        """Give the next request a slot, if there is room for it."""
+        writer = self._waiting[0]
+        tokens = list(writer.prompt_tokens)
+        slot = _Slot(sequence=sequence, tokens=tokens, writer=writer, n_prompt=len(tokens))
+        if self._partial_sequences:
+            self._find_beginning(slot, self._waiting[1].prompt_tokens if len(self._waiting) > 1 else ())
+        if not self._make_room(slot.n_reserved, spared=slot):
+            if self._slots or not self._make_room(writer.max_length_tokens):
+                return False
+            slot.source, slot.base, slot.n_base = None, None, 0  # there is only room for it without its prefix
+        self._waiting.popleft()
+        self._slots.append(slot)
+        if slot.base is not None:
+            self._touch(slot.base)
+        writer.begin()
+        return True
+
+    def _find_beginning(self, slot: _Slot[WriterT], following: Sequence[int]) -> None:
+        """Let the slot begin with what another lane holds, or with a new prefix if that is clearly longer."""
         limit = len(slot.tokens) - 1  # the last token is decoded in the slot itself, for its logits
-        source, n_shared = self._longest_prefix(slot.tokens[:limit])
+        source, n_copied = self._longest_beginning(slot.tokens[:limit])
         n_ahead = n_common(slot.tokens[:limit], following[:-1])
-        if n_ahead >= _SHORTEST_PREFIX and n_ahead > 1.5 * n_shared + _SHORTEST_PREFIX:
-            prefix = self._new_prefix(slot.tokens[:n_ahead], source, n_shared)
+        if n_ahead >= _SHORTEST_PREFIX and n_ahead > 1.5 * n_copied + _SHORTEST_PREFIX:
+            prefix = self._new_prefix(slot.tokens[:n_ahead], source, n_copied)
             if prefix is not None:
-                source, n_shared = prefix, n_ahead
+                source, n_copied = prefix, n_ahead
         if source is not None:
-            slot.share(source, n_shared)
-            self._touch(source)
+            slot.begin_with(source, n_copied)
 
-    def _longest_prefix(self, tokens: Sequence[int]) -> tuple[_Prefix | None, int]:
-        lengths = [(n_common(prefix.tokens, tokens), prefix) for prefix in self._prefixes]
-        n_shared, best = max(lengths, key=lambda entry: entry[0], default=(0, None))
-        return (best, n_shared) if n_shared >= _SHORTEST_PREFIX else (None, 0)
+    def _longest_beginning(self, tokens: Sequence[int]) -> "tuple[_Prefix | _Slot[WriterT] | None, int]":
+        """Prefixes go first: what is copied from them counts once."""
+        lengths: list[tuple[int, _Prefix | _Slot[WriterT]]] = [
+            (n_common(prefix.tokens, tokens), prefix) for prefix in self._prefixes
+        ]
+        lengths += [(n_common(slot.tokens[: slot.n_prompt], tokens), slot) for slot in self._slots]
+        n_copied, best = max(lengths, key=lambda entry: entry[0], default=(0, None))
+        return (best, n_copied) if n_copied >= _SHORTEST_PREFIX else (None, 0)
 
-    def _new_prefix(self, tokens: list[int], source: _Prefix | None, n_shared: int) -> _Prefix | None:
-        """A prefix to be decoded, itself begun from a shorter one; ``None`` if there is no room for it."""
-        if len(self._prefixes) == N_PREFIXES and not self._evict(spared=source):
+    def _new_prefix(
+        self, tokens: list[int], source: "_Prefix | _Slot[WriterT] | None", n_copied: int
+    ) -> _Prefix | None:
+        """A prefix to be decoded, itself begun from what there is; ``None`` if there is no room for it."""
+        prefix = _Prefix(sequence=-1, tokens=tokens)
+        if source is not None:
+            prefix.begin_with(source, n_copied)
+        if len(self._prefixes) == N_PREFIXES and not self._evict(spared=prefix):
             return None
-        if not self._make_room(len(tokens), spared=source):
+        if not self._make_room(prefix.n_reserved, spared=prefix):
             return None
         taken = {prefix.sequence for prefix in self._prefixes}
-        sequence = min(set(range(self._n_slots, self._n_slots + N_PREFIXES)) - taken)
-        prefix = _Prefix(sequence=sequence, tokens=tokens)
-        if source is not None:
-            prefix.share(source, n_shared)
-            self._touch(source)
+        prefix.sequence = min(set(range(self._n_slots, self._n_slots + N_PREFIXES)) - taken)
+        if prefix.base is not None:
+            self._touch(prefix.base)
+        self._touch(prefix)
         self._prefixes.append(prefix)
         return prefix
 
-    def _make_room(self, n_tokens: int, spared: _Prefix | None = None) -> bool:
-        """Evict prefixes until so many more tokens fit; false if that must wait for prefixes in use."""
+    def _make_room(self, n_tokens: int, spared: _Lane | None = None) -> bool:
+        """Evict prefixes until so many more tokens fit; false if that must wait for requests under way."""
         while True:
-            n_reserved = sum(slot.writer.max_length_tokens for slot in self._slots)
-            n_reserved += sum(len(prefix.tokens) for prefix in self._prefixes)
+            n_reserved = sum(lane.n_reserved for lane in self._lanes())
             if n_reserved + n_tokens <= self._n_cells:
                 return True
             if not self._evict(spared):
                 return False
 
-    def _evict(self, spared: _Prefix | None = None) -> bool:
-        """Forget the prefix that was used longest ago and is not needed any more; false if there is none."""
-        needed = {lane.source for lane in self._lanes()} | {spared}
+    def _evict(self, spared: _Lane | None = None) -> bool:
+        """Forget the prefix used longest ago that no lane, nor ``spared``, builds on; false if there is none."""
+        lanes: list[_Lane] = [*self._lanes(), *([spared] if spared is not None else [])]
+        needed = {lane.source for lane in lanes} | {lane.base for lane in lanes}
         idle = [prefix for prefix in self._prefixes if prefix not in needed]
         if not idle:
             return False
@@ -281,9 +318,18 @@ class Scheduler(Generic[WriterT]):
 
     def _copy_prefixes(self) -> None:
         for lane in self._lanes():
-            if lane.source is not None and lane.source.n_cached >= lane.n_shared:
-                self._decoder.copy(lane.source.sequence, lane.sequence, lane.n_shared)
-                lane.n_cached, lane.source = lane.n_shared, None
+            if lane.source is not None and lane.source.n_cached >= lane.n_copied:
+                self._copy(lane, lane.source)
+
+    def _copy(self, lane: _Lane, source: _Lane) -> None:
+        self._decoder.copy(source.sequence, lane.sequence, lane.n_copied)
+        lane.n_cached, lane.source = lane.n_copied, None
+
+    def _copy_from(self, source: _Lane) -> None:
+        """Copy what others wait for before a lane loses it."""
+        for lane in self._lanes():
+            if lane.source is source:
+                self._copy(lane, source)
 
     def _next_batch(self) -> tuple[list[BatchToken], list[_Slot[WriterT]]]:
         """The tokens of this step, and the slots whose logits will come back, in the same order."""
@@ -305,10 +351,12 @@ class Scheduler(Generic[WriterT]):
     def _advance(self, slot: _Slot[WriterT], logits: Logits) -> None:
         continuation = slot.writer.advance(logits)
         if continuation is None:
+            self._copy_from(slot)
             self._slots.remove(slot)
             self._decoder.truncate(slot.sequence, 0)
             return
         if continuation.n_kept < slot.n_cached:
+            self._copy_from(slot)
             slot.n_cached = continuation.n_kept if self._partial_sequences else 0
             self._decoder.truncate(slot.sequence, slot.n_cached)
         slot.tokens[continuation.n_kept :] = continuation.tokens

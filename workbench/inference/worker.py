@@ -11,16 +11,21 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol, assert_never
 
-from workbench.domain.llm import RequestId, TextChunk
+from workbench.computer import busy_cores, usable_cores
+from workbench.domain.llm import Device, RequestId, Slowed, TextChunk
+from workbench.domain.memory import LlmLayout
 from workbench.errors import WorkbenchError
 from workbench.inference import process
 from workbench.inference.backends.base import Backend, BackendEvent
+from workbench.inference.memory_plan import make_plan
 from workbench.inference.protocol import (
     PROTOCOL_VERSION,
     Alive,
+    BackendName,
     CancelAll,
     CancelledAll,
     Command,
@@ -31,6 +36,8 @@ from workbench.inference.protocol import (
     Load,
     Loaded,
     Pause,
+    Plan,
+    Planned,
     Probe,
     Probed,
     Resume,
@@ -41,7 +48,9 @@ from workbench.inference.protocol import (
     load_failed,
     split_lines,
 )
+from workbench.inference.speed_watch import SpeedWatch
 
+_TINY_PARAMETERS = 20_000_000
 _CHUNK_INTERVAL_S = 0.05
 """At most 20 pieces of text a second for each answer."""
 _ALIVE_INTERVAL_S = 1.0
@@ -98,6 +107,7 @@ class Worker:
         self._paused = False
         self._more_may_come = True
         self._bundles = TextBundles()
+        self._watch = SpeedWatch(None, busy_cores)
         self._last_sent_s = time.monotonic()
 
     def serve(self) -> None:
@@ -124,32 +134,43 @@ class Worker:
         return self._paused or not backend.has_work or (backend.wants_request and self._more_may_come)
 
     def _step(self, backend: Backend) -> None:
-        for event in backend.step():
-            for ready in self._bundles.add(event, time.monotonic()):
-                self._send(Happened(event=ready))
-        if time.monotonic() - self._last_sent_s >= _ALIVE_INTERVAL_S:
+        began_s, processor_s = time.perf_counter(), time.process_time()
+        happened = backend.step()
+        if backend.n_step_tokens:
+            slowed = self._watch.add(
+                backend.n_step_tokens, time.perf_counter() - began_s, time.process_time() - processor_s
+            )
+            happened += [slowed] if slowed else []
+        if not backend.has_work and (over := self._watch.rest()):
+            happened.append(over)
+        now_s = time.monotonic()
+        self._send_happened([ready for event in happened for ready in self._bundles.add(event, now_s)])
+        if now_s - self._last_sent_s >= _ALIVE_INTERVAL_S:
             self._send(Alive())
 
     def _obey(self, command: Command) -> None:
         match command:
             case Load():
                 self._load(command)
+            case Plan():
+                self._plan(command)
             case Probe():
                 self._send(_probe(command))
             case Submit():
                 self._more_may_come = True
-                self._loaded.submit(command.request)
+                for request in command.requests:
+                    self._loaded.submit(request)
             case EndOfRequests():
                 self._more_may_come = False
             case Pause():
                 self._paused = True
-                for chunk in self._bundles.take_all():
-                    self._send(Happened(event=chunk))
+                self._send_happened(self._bundles.take_all())
             case Resume():
                 self._paused = False
             case CancelAll():
                 self._paused = False
                 self._bundles.clear()
+                self._watch.rest()
                 self._loaded.cancel_all()
                 self._send(CancelledAll())
             case Shutdown():
@@ -163,14 +184,28 @@ class Worker:
             raise RuntimeError("nothing is loaded yet")
         return self._backend
 
-    def _load(self, command: Load) -> None:
+    def _plan(self, command: Plan) -> None:
         try:
-            self._backend = _load_backend(command, self._write)
+            self._send(_planned(command, n_smaller=0))
         except WorkbenchError as error:
             self._send(load_failed(error))
-        else:
-            devices = _probe(Probe(backend=command.backend)).devices
-            self._send(Loaded(description=self._backend.description, devices=devices))
+
+    def _load(self, command: Load) -> None:
+        try:
+            planned = _planned(command, command.n_smaller)
+            self._send(planned)
+            backend = self._backend = _load_backend(command, planned, self._write)
+        except WorkbenchError as error:
+            self._send(load_failed(error))
+            return
+        description = backend.description
+        self._watch = SpeedWatch(None if description.n_layers_offloaded else description.n_threads, busy_cores)
+        devices = _devices(command.backend, command.path)
+        self._send(Loaded(description=description, devices=devices, allocations=backend.allocations))
+
+    def _send_happened(self, events: Sequence[BackendEvent]) -> None:
+        if events:
+            self._send(Happened(events=tuple(events)))
 
     def _send(self, event: Event) -> None:
         self._write(encode(event))
@@ -186,6 +221,9 @@ class TextBundles:
 
     def add(self, event: BackendEvent, now_s: float) -> Iterator[BackendEvent]:
         """What to send now that ``event`` has happened at ``now_s`` (seconds, any origin)."""
+        if isinstance(event, Slowed):
+            yield event
+            return
         request_id = event.request_id
         text = self._pending.pop(request_id, "")
         if isinstance(event, TextChunk):
@@ -213,22 +251,67 @@ class TextBundles:
         self._sent_s.clear()
 
 
-def _load_backend(command: Load, write: Callable[[bytes], None]) -> Backend:
-    """Load with the backend that was asked for; only that one is imported, because llama.cpp takes its time."""
+def default_threads(n_parameters: int) -> int:
+    """Compute threads for an llm of this size.
+
+    One for each processor core, less one for the window where there are more than two. A tiny llm gets one thread:
+    its steps are so short that threads would spend them waiting for each other.
+    """
+    if n_parameters < _TINY_PARAMETERS:
+        return 1
+    n_cores = usable_cores()
+    return n_cores - 1 if n_cores > 2 else n_cores
+
+
+def _planned(command: Plan | Load, n_smaller: int) -> Planned:
+    layout = _layout(command.backend, command.path)
+    plan = make_plan(
+        layout,
+        _devices(command.backend, command.path),
+        command.settings,
+        n_threads=default_threads(layout.n_parameters),
+        corrections=command.corrections,
+        n_smaller=n_smaller,
+    )
+    return Planned(layout=layout, plan=plan)
+
+
+# Only the backend that was asked for is imported, because llama.cpp takes its time.
+
+
+def _layout(backend: BackendName, path: Path) -> LlmLayout:
+    if backend == "scripted":
+        from workbench.inference.backends import scripted
+
+        return scripted.layout(path)
+    from workbench.inference.backends import llama
+
+    return llama.layout(path)
+
+
+def _devices(backend: BackendName, path: Path) -> tuple[Device, ...]:
+    if backend == "scripted":
+        from workbench.inference.backends import scripted
+
+        return scripted.devices(path)
+    from workbench.inference.backends import llama
+
+    return llama.devices()
+
+
+def _load_backend(command: Load, planned: Planned, write: Callable[[bytes], None]) -> Backend:
     if command.backend == "scripted":
         from workbench.inference.backends import scripted
 
-        return scripted.load(command.path, command.settings, write)
+        return scripted.load(command.path, planned.plan, write)
     from workbench.inference.backends import llama
 
-    return llama.load(command.path, command.settings)
+    return llama.load(command.path, command.settings, planned.layout, planned.plan)
 
 
 def _probe(command: Probe) -> Probed:
     if command.backend == "scripted":
-        from workbench.inference.backends import scripted
-
-        return Probed(devices=scripted.devices(), versions=scripted.versions())
+        return Probed(devices=(), versions=())  # a script is part of the program and computes nothing
     from workbench.inference.backends import llama
 
     return Probed(devices=llama.devices(), versions=llama.versions())

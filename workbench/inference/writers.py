@@ -20,7 +20,14 @@ from workbench.domain.llm import (
 from workbench.inference.answer_text import AnswerText, reasoning_opened_by
 from workbench.inference.backends.base import BackendEvent
 from workbench.inference.chat_template import ChatTemplate, PromptPart, RenderedPrompt, TemplateError
-from workbench.inference.prompts import EncodedPrompt, RequestRefusedError, Vocabulary, check_length, encode
+from workbench.inference.prompts import (
+    EncodedPrompt,
+    RequestRefusedError,
+    Vocabulary,
+    check_length,
+    encode,
+    encode_endings,
+)
 from workbench.inference.sampling import greedy, make_sampler, probabilities
 from workbench.inference.scheduler import Continuation, Logits, n_common
 
@@ -60,6 +67,10 @@ class Desk:
     def encode(self, prompt: RenderedPrompt) -> EncodedPrompt:
         """The tokens of a prompt."""
         return encode(prompt, self.vocabulary)
+
+    def encode_endings(self, prompt: RenderedPrompt, endings: Sequence[str]) -> list[EncodedPrompt]:
+        """A prompt with each of several endings, tokenised."""
+        return encode_endings(prompt, endings, self.template.last_control_token(prompt), self.vocabulary)
 
 
 class AnswerWriter:
@@ -163,14 +174,14 @@ class ScoreWriter:
         self.request = request
         self._desk = desk
         self._rendered = desk.render(request)
-        self._sequence, self._choice_tokens = self._scoring(self._rendered.followed_by(PromptPart(request.cue)))
+        self._prompt, self._choice_tokens = self._scoring(self._rendered.followed_by(PromptPart(request.cue)))
         n_needed = 1
         if request.reason_max_tokens > 0:
             self._choice_tokens = []
             self._rendered = self._rendered.followed_by(PromptPart(request.reason_cue))
-            self._sequence = desk.encode(self._rendered).tokens
+            self._prompt = desk.encode(self._rendered)
             n_needed = 1 + self._n_cue_tokens
-        self._prompt = EncodedPrompt(list(self._sequence), desk.encode(self._rendered).flags)
+        self._sequence = list(self._prompt.tokens)
         check_length(len(self._prompt.tokens), n_needed, desk.context_tokens)
         self._reason = bytearray()
         self._n_reason_tokens = 0
@@ -227,7 +238,8 @@ class ScoreWriter:
         # Bytes that are no text, such as a character cut by the limit, cannot be tokenised again and are left out.
         reason = self._desk.template.quote(self._reason.decode("utf-8", errors="ignore"))
         prompt = self._rendered.followed_by(*reason, PromptPart(f"\n{self.request.cue}"))
-        tokens, self._choice_tokens = self._scoring(prompt)
+        scored, self._choice_tokens = self._scoring(prompt)
+        tokens = scored.tokens
         check_length(len(tokens), 0, self._desk.context_tokens)
         n_kept = min(n_common(self._sequence, tokens), len(tokens) - 1)
         self._sequence = tokens
@@ -237,9 +249,10 @@ class ScoreWriter:
     def _reason_text(self) -> str:
         return self._reason.decode("utf-8", errors="replace")
 
-    def _scoring(self, prompt: RenderedPrompt) -> tuple[list[int], list[int]]:
+    def _scoring(self, prompt: RenderedPrompt) -> tuple[EncodedPrompt, list[int]]:
         """The tokens that all choices have in common, and the one that each adds to them."""
-        variants = [self._desk.encode(prompt.followed_by(PromptPart(choice))).tokens for choice in self.request.choices]
+        encoded = self._desk.encode_endings(prompt, self.request.choices)
+        variants = [one.tokens for one in encoded]
         shared = variants[0][:-1]
         choices = [variant[-1] for variant in variants if variant[:-1] == shared]
         if not shared or len(set(choices)) != len(self.request.choices):
@@ -248,7 +261,7 @@ class ScoreWriter:
                 "This model file does not write each of the scores as one token of its own, so their probabilities "
                 "cannot be compared. Nothing was scored. Judge with another model file or another rubric.",
             )
-        return shared, choices
+        return EncodedPrompt(shared, encoded[0].flags), choices
 
     def _reply(self, logits: Logits) -> None:
         likely = probabilities(logits)

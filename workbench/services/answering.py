@@ -1,4 +1,4 @@
-"""Has one run's missing answers written and stores each as it arrives."""
+"""Has one run's missing answers written and stores them as they arrive."""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
@@ -7,41 +7,93 @@ from workbench.domain.llm import (
     Answer,
     ChatMessage,
     GenerateRequest,
+    LoadSettings,
     RequestFailure,
     RequestId,
     ScoreReply,
     SessionEvent,
+    Slowed,
     TextChunk,
     WorkerRestarted,
 )
+from workbench.domain.memory import pinned
+from workbench.domain.questions import Question
 from workbench.domain.runs import EvaluationRun, NewResponse, PlannedAnswer, RunSettings
-from workbench.services.control import RunControl
-from workbench.services.ports import EvaluationStore, InferenceEngine
-from workbench.services.progress import AnswerGrowing, AnswerStored, Progress, Role, WorkerTrouble
-from workbench.services.sessions import announced_session, controlled
+from workbench.services.ports import EvaluationStore, LlmSession
+from workbench.services.progress import (
+    AnswerGrowing,
+    AnswerStored,
+    LlmLoaded,
+    LlmLoading,
+    LoadRetried,
+    Progress,
+    Role,
+    RunSlowed,
+    WorkerTrouble,
+)
+from workbench.services.sessions import Workplace, announced_session, controlled
+
+_CHARACTERS_PER_TOKEN = 3
+"""Fewer than in any common tokeniser's English, so that lengths are rather taken too long than too short."""
+_TEMPLATE_TOKENS = 32
+"""What a chat template writes around a user's turn and before the answer."""
 
 
-def answer_missing(
-    store: EvaluationStore, engine: InferenceEngine, run: EvaluationRun, control: RunControl
-) -> Generator[Progress, None, None]:
-    """Ask everything a run has not asked yet; each answer is stored (one commit) before it is announced.
+def answer_missing(place: Workplace, run: EvaluationRun) -> Generator[Progress, None, None]:
+    """Ask everything a run has not asked yet; what came together is stored (one commit), then announced.
 
     Raises:
         ModelFileError, AdapterError, EngineError: If the model file cannot be run.
         StorageError: If an answer cannot be stored.
     """
-    todo = store.missing_answers(run.id)
+    todo = place.store.missing_answers(run.id)
     if not todo:
         return
-    settings = run.settings
-    session = yield from announced_session(engine, run.id, Role.ANSWERING, settings.model_file.path, settings.load)
-    with controlled(session, control):
-        store.record_llm(run.id, session.description)
-        requests = answer_requests(settings, todo)
-        n_planned = run.n_questions * settings.samples
-        recorder = _Recorder(store, run, todo, n_done=n_planned - len(todo), n_planned=n_planned)
-        for event in session.run(requests):
-            yield recorder.record(event)
+    session = yield from answering_session(place, run)
+    with controlled(session, place.control):
+        recorder = AnswerRecorder(place.store, run, todo)
+        for events in session.run(answer_requests(run.settings, todo)):
+            yield from recorder.record(events)
+
+
+def answering_session(
+    place: Workplace, run: EvaluationRun
+) -> Generator[LlmLoading | LoadRetried | LlmLoaded, None, LlmSession]:
+    """Load a run's model file and record how; one that was loaded before is loaded just so again.
+
+    Raises:
+        ModelFileError, AdapterError, EngineError: If the model file cannot be loaded.
+    """
+    path = run.settings.model_file.path
+    session = yield from announced_session(place, run.id, Role.ANSWERING, path, load_settings(run))
+    try:
+        place.store.record_llm(run.id, session.description, session.load_report)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def load_settings(run: EvaluationRun) -> LoadSettings:
+    """How the run's model file is to be loaded: what its first loading chose is kept, so that answers fit together."""
+    load = run.settings.load
+    return load if run.load_report is None else pinned(load, run.load_report.plan)
+
+
+def with_request_tokens(load: LoadSettings, questions: Sequence[Question], max_tokens: int) -> LoadSettings:
+    """State what a request takes, where nobody did: the longest question and the longest answer, at most the context.
+
+    The system prompt is not counted, because all requests share it.
+    """
+    if load.request_tokens is not None:
+        return load
+    longest = max((estimated_tokens(question.text) for question in questions), default=0)
+    return replace(load, request_tokens=min(longest + _TEMPLATE_TOKENS + max_tokens, load.context_tokens))
+
+
+def estimated_tokens(text: str) -> int:
+    """Tokens of a text, rather too many; nobody has to load a model file for it."""
+    return len(text) // _CHARACTERS_PER_TOKEN + 1
 
 
 def answer_requests(settings: RunSettings, planned: Sequence[PlannedAnswer]) -> Iterator[GenerateRequest]:
@@ -59,66 +111,82 @@ def answer_requests(settings: RunSettings, planned: Sequence[PlannedAnswer]) -> 
         )
 
 
-class _Recorder:
-    """Turns what a session reports into stored responses and progress records."""
+class AnswerRecorder:
+    """Turns what a session reports into stored responses and progress records.
 
-    def __init__(
-        self, store: EvaluationStore, run: EvaluationRun, todo: Sequence[PlannedAnswer], *, n_done: int, n_planned: int
-    ) -> None:
+    Args:
+        store: Where responses go.
+        run: The run they belong to.
+        todo: What is asked; the ids of requests are positions in it.
+    """
+
+    def __init__(self, store: EvaluationStore, run: EvaluationRun, todo: Sequence[PlannedAnswer]) -> None:
         self._store = store
-        self._run = run
+        self._run_id = run.id
         self._todo = todo
-        self._n_done = n_done
-        self._n_planned = n_planned
+        self._n_planned = run.n_questions * run.settings.samples
+        self._n_done = self._n_planned - len(todo)
 
-    def record(self, event: SessionEvent) -> Progress:
-        match event:
-            case TextChunk(request_id=request_id, text=text):
-                return AnswerGrowing(run_id=self._run.id, planned=self._todo[request_id], text=text)
-            case WorkerRestarted(reason=reason):
-                return WorkerTrouble(run_id=self._run.id, message=reason)
-            case Answer():
-                return self._stored(self._todo[event.request_id], _response(self._todo[event.request_id], event))
-            case RequestFailure():
-                return self._stored(self._todo[event.request_id], _failed(self._todo[event.request_id], event))
-            case ScoreReply():
-                raise AssertionError("a score arrived where only answers were asked for")
+    def record(self, events: Sequence[SessionEvent]) -> list[Progress]:
+        """Store every answer and failure among ``events`` in one commit; then what is to be said of them, in order.
 
-    def _stored(self, planned: PlannedAnswer, response: NewResponse) -> AnswerStored:
-        response_id = self._store.add_response(self._run.id, response)
-        self._n_done += 1
-        return AnswerStored(
-            run_id=self._run.id,
-            planned=planned,
-            response_id=response_id,
-            response=response,
-            n_done=self._n_done,
-            n_planned=self._n_planned,
+        Raises:
+            StorageError: If they cannot be stored; none of them was.
+        """
+        responses = [
+            _response(self._todo[event.request_id], event)
+            for event in events
+            if isinstance(event, Answer | RequestFailure)
+        ]
+        ids = self._store.add_responses(self._run_id, responses) if responses else []
+        stored = iter(list(zip(ids, responses, strict=True)))
+        progress: list[Progress] = []
+        for event in events:
+            match event:
+                case TextChunk(request_id=request_id, text=text):
+                    progress.append(AnswerGrowing(run_id=self._run_id, planned=self._todo[request_id], text=text))
+                case Answer() | RequestFailure():
+                    response_id, response = next(stored)
+                    self._n_done += 1
+                    progress.append(
+                        AnswerStored(
+                            run_id=self._run_id,
+                            planned=self._todo[event.request_id],
+                            response_id=response_id,
+                            response=response,
+                            n_done=self._n_done,
+                            n_planned=self._n_planned,
+                        )
+                    )
+                case WorkerRestarted(reason=reason):
+                    progress.append(WorkerTrouble(run_id=self._run_id, message=reason))
+                case Slowed(share=share, reason=reason):
+                    progress.append(RunSlowed(run_id=self._run_id, share=share, reason=reason))
+                case ScoreReply():
+                    raise AssertionError("a score arrived where only answers were asked for")
+        return progress
+
+
+def _response(planned: PlannedAnswer, event: Answer | RequestFailure) -> NewResponse:
+    if isinstance(event, RequestFailure):
+        return NewResponse(
+            revision_id=planned.question.revision_id,
+            sample=planned.sample,
+            text=None,
+            failure=event.code,
+            failure_message=event.message,
         )
-
-
-def _response(planned: PlannedAnswer, answer: Answer) -> NewResponse:
     return NewResponse(
         revision_id=planned.question.revision_id,
         sample=planned.sample,
-        text=answer.text,
-        raw=answer.raw,
-        reasoning=answer.reasoning,
-        prompt=answer.prompt,
-        prompt_sha256=answer.prompt_sha256,
-        finish_reason=answer.finish_reason,
-        flags=answer.flags,
-        n_prompt_tokens=answer.n_prompt_tokens,
-        n_tokens=answer.n_tokens,
-        duration_s=answer.duration_s,
-    )
-
-
-def _failed(planned: PlannedAnswer, failure: RequestFailure) -> NewResponse:
-    return NewResponse(
-        revision_id=planned.question.revision_id,
-        sample=planned.sample,
-        text=None,
-        failure=failure.code,
-        failure_message=failure.message,
+        text=event.text,
+        raw=event.raw,
+        reasoning=event.reasoning,
+        prompt=event.prompt,
+        prompt_sha256=event.prompt_sha256,
+        finish_reason=event.finish_reason,
+        flags=event.flags,
+        n_prompt_tokens=event.n_prompt_tokens,
+        n_tokens=event.n_tokens,
+        duration_s=event.duration_s,
     )

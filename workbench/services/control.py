@@ -10,7 +10,7 @@ class RunControl:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._session: LlmSession | None = None
+        self._sessions: list[LlmSession] = []
         self._paused = False
         self._stopped = False
 
@@ -23,30 +23,33 @@ class RunControl:
         """Hold after the current step; what is under way is kept."""
         with self._lock:
             self._paused = True
-            if self._session is not None:
-                self._session.pause()
+            for session in self._sessions:
+                session.pause()
 
     def resume(self) -> None:
         """Go on where it was held."""
         with self._lock:
             self._paused = False
-            if self._session is not None:
-                self._session.resume()
+            for session in self._sessions:
+                session.resume()
 
     def stop(self) -> None:
         """End within one step; everything stored stays and the run can be resumed later."""
         with self._lock:
             self._stopped = True
-            if self._session is not None:
-                self._session.stop()
+            for session in self._sessions:
+                session.stop()
 
-    def attach(self, session: LlmSession | None) -> None:
-        """Say which session the commands go to; pending commands reach it at once."""
+    def attach(self, session: LlmSession) -> None:
+        """Send the commands to this session as well; pending ones reach it at once."""
         with self._lock:
-            self._session = session
-            if session is None:
-                return
+            self._sessions.append(session)
             if self._paused:
                 session.pause()
             if self._stopped:
                 session.stop()
+
+    def detach(self, session: LlmSession) -> None:
+        """Send no more commands to this session."""
+        with self._lock:
+            self._sessions.remove(session)

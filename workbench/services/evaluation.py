@@ -1,7 +1,20 @@
 """Evaluations: every chosen model file answers every chosen question, and a judge scores each answer.
 
-The order is: recognise the files, create one run for each model file, then for each run answer what is missing and
-judge what is unjudged. A resumed run walks the same path; it merely finds less to do.
+The order of the progress records:
+
+1. ``FileBeingChecked`` while files are recognised by their content, then ``RunsPrepared``.
+2. Run by run, ``LlmLoading``, perhaps ``LoadRetried``, and ``LlmLoaded`` for the answering llm; then ``AnswerGrowing``
+   and ``AnswerStored``. A run without a judge ends here with ``RunFinished``.
+3. When all runs are answered, judge by judge: the same three for the judge, once; then, run by run in their order,
+   ``JudgementStored`` and ``RunFinished``.
+4. ``EvaluationStopped``, if it was stopped.
+
+Where there is room for both on different processors (``overlap.may_run_together``), steps 2 and 3 are one: the judge
+is loaded after the first answering llm and stays, its records stand among those of the answers, and each run is
+finished before the next begins. Answers and verdicts are the same either way.
+
+``WorkerTrouble`` and ``RunSlowed`` may come wherever a worker computes. ``RunFailed`` takes the place of a run's
+``RunFinished``, and nothing more is said of that run. A resumed run walks the same path; it finds less to do.
 """
 
 from collections.abc import Generator, Sequence
@@ -11,15 +24,18 @@ from pathlib import Path
 from workbench.domain.llm import AdapterChoice, LoadSettings, SamplingSettings
 from workbench.domain.questions import Question, QuestionSelection, select
 from workbench.domain.runs import EvaluationRun, FileIdentity, JudgeChoice, JudgeMode, RunId, RunSettings
-from workbench.errors import AdapterError, EngineError, ModelFileError, UsageError
-from workbench.services.answering import answer_missing
+from workbench.errors import UsageError
+from workbench.services.answering import with_request_tokens
 from workbench.services.control import RunControl
-from workbench.services.judging import judge_unjudged
+from workbench.services.judging import JUDGE_LOAD
 from workbench.services.model_files import identify, identify_adapter
+from workbench.services.overlap import has_accelerator
 from workbench.services.ports import EvaluationStore, InferenceEngine
-from workbench.services.progress import EvaluationStopped, Progress, RunFailed, RunFinished, RunsPrepared
+from workbench.services.progress import EvaluationStopped, Progress, RunFinished, RunsPrepared
 from workbench.services.resources import DEFAULT_RUBRIC, Resources
 from workbench.services.resuming import ResumeWishes, unchanged_run
+from workbench.services.schedule import carry_out
+from workbench.services.sessions import Workplace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +68,7 @@ class EvaluationRequest:
     max_tokens: int
     samples: int
     load: LoadSettings
-    """Its adapter is replaced by each model file's own."""
+    """Its adapter is replaced by each model file's own; ``request_tokens`` are taken from the questions if ``None``."""
     judge: JudgeRequest | None
 
 
@@ -83,15 +99,18 @@ class Evaluation:
         questions = self._selected(request)
         for path in (*(llm.path for llm in request.llms), *((request.judge.path,) if request.judge else ())):
             self._engine.check(path)
-        judge = None if request.judge is None else (yield from self._judge_choice(request.judge))
+        judge, accelerated = None, None
+        if request.judge is not None:
+            judge, accelerated = yield from self._judge_choice(request.judge)
+        load = with_request_tokens(request.load, questions, request.max_tokens)
         settings: list[RunSettings] = []
         for llm in request.llms:
-            settings.append((yield from _settings(llm, request, judge)))
+            settings.append((yield from _settings(llm, request, load, judge)))
         for one in settings:
             if one.adapter is not None:
                 self._engine.check(one.adapter.path)
         runs = [self._store.run(self._store.create_run(one, questions)) for one in settings]
-        yield from self._carry_out(runs, control)
+        yield from self._carry_out(runs, control, accelerated)
 
     def resume(
         self, run_ids: Sequence[RunId], wishes: ResumeWishes, control: RunControl
@@ -133,41 +152,32 @@ class Evaluation:
             )
         return questions
 
-    def _judge_choice(self, request: JudgeRequest) -> Generator[Progress, None, JudgeChoice]:
+    def _judge_choice(self, request: JudgeRequest) -> Generator[Progress, None, tuple[JudgeChoice, bool | None]]:
+        """The judge with its rubric; whether there is an accelerator, if that came to light."""
         file = yield from identify(request.path)
-        key = request.rubric or self._rubric_named_by(request.path)
+        key, accelerated = request.rubric, None
+        if key is None:
+            layout, plan = self._engine.plan(request.path, JUDGE_LOAD)
+            key, accelerated = layout.rubric or DEFAULT_RUBRIC, has_accelerator(plan)
         rubric = self._resources.rubric(key)
-        return JudgeChoice(file=file, mode=request.mode, rubric=rubric.key, rubric_sha256=rubric.sha256)
+        return JudgeChoice(file=file, mode=request.mode, rubric=rubric.key, rubric_sha256=rubric.sha256), accelerated
 
-    def _rubric_named_by(self, judge_path: Path) -> str:
-        session = self._engine.open(judge_path, LoadSettings(n_slots=1))
-        try:
-            return session.description.rubric or DEFAULT_RUBRIC
-        finally:
-            session.close()
-
-    def _carry_out(self, runs: Sequence[EvaluationRun], control: RunControl) -> Generator[Progress, None, None]:
+    def _carry_out(
+        self, runs: Sequence[EvaluationRun], control: RunControl, accelerated: bool | None = None
+    ) -> Generator[Progress, None, None]:
         yield RunsPrepared(runs=tuple(runs))
-        unfinished = {run.id for run in runs}
-        for run in runs:
-            if control.stopped:
-                break
-            try:
-                yield from answer_missing(self._store, self._engine, run, control)
-                yield from judge_unjudged(self._store, self._engine, self._resources, run, control)
-            except (ModelFileError, AdapterError, EngineError) as error:
-                yield RunFailed(run_id=run.id, error=error)
-                continue
-            if not control.stopped:
-                self._store.finish_run(run.id)
-                unfinished.discard(run.id)
-                yield RunFinished(run_id=run.id)
+        place = Workplace(store=self._store, engine=self._engine, resources=self._resources, control=control)
+        unfinished = {run.id: None for run in runs}  # in order
+        for progress in carry_out(place, runs, accelerated):
+            if isinstance(progress, RunFinished):
+                del unfinished[progress.run_id]
+            yield progress
         if control.stopped:
-            yield EvaluationStopped(run_ids=tuple(run.id for run in runs if run.id in unfinished))
+            yield EvaluationStopped(run_ids=tuple(unfinished))
 
 
 def _settings(
-    llm: LlmChoice, request: EvaluationRequest, judge: JudgeChoice | None
+    llm: LlmChoice, request: EvaluationRequest, load: LoadSettings, judge: JudgeChoice | None
 ) -> Generator[Progress, None, RunSettings]:
     adapter: FileIdentity | None = None
     applied: AdapterChoice | None = None
@@ -183,6 +193,6 @@ def _settings(
         preset=request.preset,
         sampling=request.sampling,
         max_tokens=request.max_tokens,
-        load=replace(request.load, adapter=applied),
+        load=replace(load, adapter=applied),
         judge=judge,
     )

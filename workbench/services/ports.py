@@ -6,6 +6,7 @@ from typing import Protocol
 
 from workbench.domain.judging import Judgement
 from workbench.domain.llm import Device, LlmDescription, LoadSettings, Request, SessionEvent
+from workbench.domain.memory import DeviceCorrection, LlmLayout, LoadReport, MemoryPlan
 from workbench.domain.questions import Question, QuestionDraft, QuestionId
 from workbench.domain.results import RunResult
 from workbench.domain.runs import (
@@ -27,11 +28,17 @@ class LlmSession(Protocol):
         """What was loaded and how."""
         ...
 
-    def run(self, requests: Iterable[Request]) -> Iterator[SessionEvent]:
+    @property
+    def load_report(self) -> LoadReport:
+        """How it came into memory."""
+        ...
+
+    def run(self, requests: Iterable[Request]) -> Iterator[tuple[SessionEvent, ...]]:
         """Send every request and yield events until each has exactly one final event, in order of completion.
 
-        Final events are ``Answer``, ``ScoreReply`` and ``RequestFailure``. ``requests`` is consumed lazily and in
-        order. A worker that dies, hangs or talks rubbish is replaced (``WorkerRestarted``). One call at a time.
+        What happened in one step of the worker comes together, at least one event at a time. Final events are
+        ``Answer``, ``ScoreReply`` and ``RequestFailure``. ``requests`` is consumed lazily and in order. A worker that
+        dies, hangs or talks rubbish is replaced (``WorkerRestarted``). One call at a time.
 
         Raises:
             EngineError: If the worker cannot be brought back.
@@ -66,11 +73,23 @@ class InferenceEngine(Protocol):
         """
         ...
 
-    def open(self, path: Path, settings: LoadSettings) -> LlmSession:
-        """Load a model file.
+    def plan(
+        self, path: Path, settings: LoadSettings, corrections: Sequence[DeviceCorrection] = ()
+    ) -> tuple[LlmLayout, MemoryPlan]:
+        """How a model file would be loaded now, without loading it; a short-lived worker reads its header.
 
         Raises:
-            ModelFileError: If the file cannot be used; ``NoChatTemplateError`` if it does not say how to talk to it.
+            ModelFileError: If the header cannot be used.
+            EngineError: If the worker failed.
+        """
+        ...
+
+    def open(self, path: Path, settings: LoadSettings, corrections: Sequence[DeviceCorrection] = ()) -> LlmSession:
+        """Load a model file; where memory does not suffice, again with a smaller plan, at most twice.
+
+        Raises:
+            ModelFileError: If the file cannot be used; ``NoChatTemplateError`` if it does not say how to talk to it,
+                ``OutOfMemoryError`` if no plan fits.
             AdapterError: If the adapter cannot be used.
             EngineError: If the worker failed.
         """
@@ -114,8 +133,19 @@ class EvaluationStore(Protocol):
         """Store a new run with the exact revisions it will ask, in order."""
         ...
 
-    def record_llm(self, run_id: RunId, description: LlmDescription) -> None:
-        """Store what was loaded for a run: name, device, versions, slots, context."""
+    def record_llm(self, run_id: RunId, description: LlmDescription, report: LoadReport) -> None:
+        """Store what was loaded for a run and how: name, device, layers, versions, plan, allocations, failed attempts.
+
+        What the loading teaches about the devices (``memory.corrections_from``) is kept as well.
+        """
+        ...
+
+    def device_corrections(self) -> tuple[DeviceCorrection, ...]:
+        """What earlier loadings taught; for each device the highest of its last few ratios."""
+        ...
+
+    def record_loading(self, report: LoadReport) -> None:
+        """Keep what a loading that belongs to no run's answers, such as a judge's, teaches about the devices."""
         ...
 
     def finish_run(self, run_id: RunId) -> None:
@@ -142,16 +172,19 @@ class EvaluationStore(Protocol):
         """What a run has still to ask, in order: sample by sample of each question, with the revision's wording."""
         ...
 
-    def add_response(self, run_id: RunId, response: NewResponse) -> ResponseId:
-        """Store one response durably (one commit). A second response to the same planned answer is an error."""
+    def add_responses(self, run_id: RunId, responses: Sequence[NewResponse]) -> list[ResponseId]:
+        """Store responses that came together durably, in one commit: all of them or none.
+
+        A second response to the same planned answer is an error.
+        """
         ...
 
     def unjudged(self, run_id: RunId) -> list[ScoredResponse]:
-        """Responses with an answer that have no judgement yet, in order of asking, harmful questions first."""
+        """Responses with an answer that have no judgement yet, in the order they were stored."""
         ...
 
-    def add_judgement(self, run_id: RunId, judgement: Judgement) -> None:
-        """Store one judgement by the run's judge durably (one commit)."""
+    def add_judgements(self, run_id: RunId, judgements: Sequence[Judgement]) -> None:
+        """Store judgements by the run's judge that came together durably, in one commit: all of them or none."""
         ...
 
     def scored_responses(self, run_id: RunId) -> list[ScoredResponse]:

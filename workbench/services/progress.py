@@ -6,6 +6,7 @@ from pathlib import Path
 
 from workbench.domain.judging import Judgement
 from workbench.domain.llm import LlmDescription
+from workbench.domain.memory import LoadAttempt, LoadReport
 from workbench.domain.runs import EvaluationRun, NewResponse, PlannedAnswer, ResponseId, RunId, ScoredResponse
 from workbench.errors import WorkbenchError
 
@@ -43,12 +44,23 @@ class LlmLoading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRetried:
+    """Memory did not suffice at first, so that less was asked of it; comes before ``LlmLoaded``."""
+
+    run_id: RunId
+    role: Role
+    failed_attempts: tuple[LoadAttempt, ...]
+    """What did not fit, in order; at least one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LlmLoaded:
     """A model file is ready."""
 
     run_id: RunId
     role: Role
     description: LlmDescription
+    report: LoadReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +105,17 @@ class WorkerTrouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunSlowed:
+    """The computer computes much more slowly than it could, or does so no longer."""
+
+    run_id: RunId
+    share: float
+    """Speed now by the speed that could be expected; 1 or more ends the slowness."""
+    reason: str
+    """For a person; empty when it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
     """A run has asked and judged everything."""
 
@@ -119,11 +142,13 @@ Progress = (
     FileBeingChecked
     | RunsPrepared
     | LlmLoading
+    | LoadRetried
     | LlmLoaded
     | AnswerGrowing
     | AnswerStored
     | JudgementStored
     | WorkerTrouble
+    | RunSlowed
     | RunFinished
     | RunFailed
     | EvaluationStopped

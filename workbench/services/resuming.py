@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from workbench.domain.llm import KvType
 from workbench.domain.questions import QuestionKind, Split
 from workbench.domain.runs import EvaluationRun, FileIdentity, JudgeMode, RunId, RunSettings
 from workbench.errors import ResumeRefusedError, WorkbenchError
@@ -40,6 +41,8 @@ class ResumeWishes:
     n_slots: int | None = None
     context_tokens: int | None = None
     n_gpu_layers: int | None = None
+    kv_type: KvType | None = None
+    n_threads: int | None = None
     chat_template: str | None = None
     seed: int | None = None
     temperature: float | None = None
@@ -55,7 +58,7 @@ def unchanged_run(
     """
     run = store.run(run_id)
     settings = run.settings
-    differences = [*_different_settings(settings, wishes), *_changed_texts(store, resources, run)]
+    differences = [*_different_settings(run, wishes), *_changed_texts(store, resources, run)]
     files: list[FileIdentity | None] = []
     for what, recorded, wished in (
         ("model file", settings.model_file, wishes.model_file),
@@ -75,7 +78,8 @@ def unchanged_run(
     return replace(run, settings=_with_files(settings, *files))
 
 
-def _different_settings(settings: RunSettings, wishes: ResumeWishes) -> list[str]:
+def _different_settings(run: EvaluationRun, wishes: ResumeWishes) -> list[str]:
+    settings = run.settings
     judge, adapter, selection = settings.judge, settings.load.adapter, settings.selection
     compared: tuple[tuple[str, object, object], ...] = (
         ("judge mode", judge and judge.mode.value, wishes.judge_mode and wishes.judge_mode.value),
@@ -90,9 +94,6 @@ def _different_settings(settings: RunSettings, wishes: ResumeWishes) -> list[str
         ("system prompt", settings.system_prompt, wishes.system_prompt),
         ("protocol preset", settings.preset, wishes.preset),
         ("max_tokens", settings.max_tokens, wishes.max_tokens),
-        ("slots", settings.load.n_slots, wishes.n_slots),
-        ("context", settings.load.context_tokens, wishes.context_tokens),
-        ("layers on the accelerator", settings.load.n_gpu_layers, wishes.n_gpu_layers),
         ("chat template", settings.load.chat_template, wishes.chat_template),
         ("seed", settings.sampling.seed, wishes.seed),
         ("temperature", settings.sampling.temperature, wishes.temperature),
@@ -104,7 +105,25 @@ def _different_settings(settings: RunSettings, wishes: ResumeWishes) -> list[str
     ]
     if judge is not None and wishes.judge_removed:
         differences.append(f"the judge was {_shown(judge.file.path.name)}, now none")
-    return differences
+    return [*differences, *_different_loading(run, wishes)]
+
+
+def _different_loading(run: EvaluationRun, wishes: ResumeWishes) -> list[str]:
+    """A wish may repeat what was asked for, or state what the memory plan made of it."""
+    load, plan = run.settings.load, None if run.load_report is None else run.load_report.plan
+    compared: tuple[tuple[str, object, object, object], ...] = (
+        ("slots", load.n_slots, plan and plan.n_slots, wishes.n_slots),
+        ("context", load.context_tokens, plan and plan.context_tokens, wishes.context_tokens),
+        ("layers on the accelerator", load.n_gpu_layers, plan and plan.n_layers_offloaded, wishes.n_gpu_layers),
+        ("kept conversations", load.kv_type, plan and plan.kv_type, wishes.kv_type),
+        ("threads", load.n_threads, plan and plan.n_threads, wishes.n_threads),
+    )
+    return [
+        f"{name} was {'left to the memory plan' if recorded is None else recorded}, now {wished}"
+        for name, asked, planned, wished in compared
+        for recorded in (planned if asked is None else asked,)
+        if wished is not None and wished not in (asked, planned)
+    ]
 
 
 def _shown(value: object) -> str:

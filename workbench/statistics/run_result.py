@@ -35,7 +35,7 @@ def run_result(run: EvaluationRun, responses: Sequence[ScoredResponse]) -> RunRe
         scored_5=share(five, len(scores)),
         over_refusal=_over_refusal(answered),
         by_principle=_by_principle(answered),
-        tokens_per_second=_tokens_per_second(answered, run.settings.load.n_slots),
+        tokens_per_second=_tokens_per_second(answered, _n_slots(run)),
         flags=tuple(sorted(flags.items())),
     )
 
@@ -60,9 +60,17 @@ def _by_principle(answered: Sequence[ScoredResponse]) -> tuple[PrincipleResult, 
     return tuple(results)
 
 
-def _tokens_per_second(answered: Sequence[ScoredResponse], n_slots: int) -> float | None:
-    """Tokens over slot-seconds, times the slots: the rate of the whole worker while every slot was busy."""
+def _n_slots(run: EvaluationRun) -> int | None:
+    """How many answers were written at the same time, where that was recorded."""
+    return run.settings.load.n_slots if run.load_report is None else run.load_report.plan.n_slots
+
+
+def _tokens_per_second(answered: Sequence[ScoredResponse], n_slots: int | None) -> float | None:
+    """Tokens over slot-seconds, times the slots: the rate of the whole worker while every slot was busy.
+
+    Answers that share a step all count its duration, hence the slots; there are never more of them busy than answers.
+    """
     busy_s = sum(response.duration_s for response in answered)
-    if busy_s <= 0:
+    if busy_s <= 0 or n_slots is None:
         return None
-    return sum(response.n_tokens for response in answered) / busy_s * n_slots
+    return sum(response.n_tokens for response in answered) / busy_s * min(n_slots, len(answered))

@@ -10,6 +10,8 @@ from sqlite_utils import Database
 from workbench.domain.runs import RunId
 
 _BEFORE_FIRST = "0" * 64
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+"""Made once: ``json.dumps`` would make one for every value."""
 
 
 class EventKind(StrEnum):
@@ -32,7 +34,7 @@ def canonical_json(value: object) -> str:
     Raises:
         ValueError: If a number is not finite.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def append(db: Database, kind: EventKind, payload: object, *, run_id: RunId | None = None) -> None:

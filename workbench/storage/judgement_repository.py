@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 
 from sqlite_utils import Database
 
@@ -16,44 +17,55 @@ from workbench.storage.run_repository import find_run
 from workbench.storage.settings_codec import clean_text
 
 
-def add_judgement(db: Database, run_id: RunId, judgement: Judgement) -> None:
-    """Store one judgement by the run's judge in a commit of its own; it supersedes that judge's earlier one.
+def add_judgements(db: Database, run_id: RunId, judgements: Sequence[Judgement]) -> None:
+    """Store judgements by the run's judge in one commit; each supersedes that judge's earlier one.
 
     Raises:
         UsageError: If the run has no judge or no such response.
     """
+    created_at = now_utc()
     with db.atomic():
-        rater_id = _rater_id(db, run_id, judgement.response_id)
-        db.execute(
-            """
-            INSERT INTO judgement (
-                response_id, rater_id, score, probabilities, expected_score, explanation, raw_text, created_at,
-                supersedes
+        added = db.conn.executemany(_ADD_JUDGEMENT, [_values(run_id, one, created_at) for one in judgements])
+        if added.rowcount < len(judgements):
+            raise UsageError(
+                f"Run {run_id} has no judge, or a response to be judged is not one of its own.",
+                safe="Nothing was changed.",
+                todo="Choose a judge for the run.",
+                detail=f"responses {', '.join(str(one.response_id) for one in judgements)}",
             )
-            VALUES (
-                :response_id, :rater_id, :score, :probabilities, :expected_score, :explanation, :raw_text, :created_at,
-                (SELECT id FROM current_judgement WHERE response_id = :response_id AND rater_id = :rater_id)
-            )
-            """,
-            {
-                "response_id": judgement.response_id,
-                "rater_id": rater_id,
-                "score": judgement.score,
-                "probabilities": None if judgement.probabilities is None else canonical_json(judgement.probabilities),
-                "expected_score": judgement.expected_score,
-                "explanation": clean_text(judgement.explanation),
-                "raw_text": clean_text(judgement.raw_text),
-                "created_at": now_utc(),
-            },
-        )
+
+
+_ADD_JUDGEMENT = """
+    INSERT INTO judgement (
+        response_id, rater_id, score, probabilities, expected_score, explanation, raw_text, created_at, supersedes
+    )
+    SELECT
+        response.id, run.rater_id, :score, :probabilities, :expected_score, :explanation, :raw_text, :created_at,
+        (SELECT id FROM current_judgement AS held WHERE held.response_id = response.id AND held.rater_id = run.rater_id)
+    FROM response
+    JOIN evaluation_run AS run ON run.id = response.run_id
+    WHERE response.id = :response_id AND run.id = :run_id AND run.rater_id IS NOT NULL
+    """
+
+
+def _values(run_id: RunId, judgement: Judgement, created_at: str) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "response_id": judgement.response_id,
+        "score": judgement.score,
+        "probabilities": None if judgement.probabilities is None else canonical_json(judgement.probabilities),
+        "expected_score": judgement.expected_score,
+        "explanation": clean_text(judgement.explanation),
+        "raw_text": clean_text(judgement.raw_text),
+        "created_at": created_at,
+    }
 
 
 def unjudged(db: Database, run_id: RunId) -> list[ScoredResponse]:
-    """Responses with an answer and without a judgement by the run's judge: harmful questions first."""
+    """Responses with an answer and without a judgement by the run's judge, in the order they were stored."""
     find_run(db, run_id)
     rows = db.execute(
-        "SELECT * FROM scored_response WHERE run_id = ? AND text IS NOT NULL AND NOT judged"
-        " ORDER BY kind = 'benign', position, sample",
+        "SELECT * FROM scored_response WHERE run_id = ? AND text IS NOT NULL AND NOT judged ORDER BY response_id",
         [run_id],
     )
     return [_scored_response_from(row) for row in rows.fetchall()]
@@ -64,21 +76,6 @@ def scored_responses(db: Database, run_id: RunId) -> list[ScoredResponse]:
     find_run(db, run_id)
     rows = db.execute("SELECT * FROM scored_response WHERE run_id = ? ORDER BY position, sample", [run_id])
     return [_scored_response_from(row) for row in rows.fetchall()]
-
-
-def _rater_id(db: Database, run_id: RunId, response_id: ResponseId) -> int:
-    rows = db.execute(
-        "SELECT rater_id FROM response JOIN evaluation_run AS run ON run.id = response.run_id"
-        " WHERE response.id = ? AND run.id = ? AND rater_id IS NOT NULL",
-        [response_id, run_id],
-    ).fetchall()
-    if not rows:
-        raise UsageError(
-            f"Response {response_id} cannot be judged in run {run_id}: the run has no judge or no such response.",
-            safe="Nothing was changed.",
-            todo="Choose a judge for the run.",
-        )
-    return int(rows[0]["rater_id"])
 
 
 def _scored_response_from(row: sqlite3.Row) -> ScoredResponse:

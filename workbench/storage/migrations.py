@@ -239,7 +239,18 @@ _VIEWS = (
     """,
 )
 
-_APPEND_ONLY = ("question_revision", "run_question", "response", "judgement", "event_log")
+_DEVICE_CORRECTION = f"""
+    CREATE TABLE device_correction (  -- one row for each device that took part in a loading
+        id INTEGER PRIMARY KEY,
+        device TEXT NOT NULL,  -- its name and description
+        compute_ratio REAL NOT NULL CHECK (compute_ratio > 0),  -- scratch memory taken by planned
+        planned_bytes INTEGER NOT NULL CHECK (planned_bytes > 0),  -- weights, conversations and scratch memory
+        allocated_bytes INTEGER NOT NULL CHECK (allocated_bytes > 0),
+        created_at TEXT NOT NULL CHECK (created_at {_UTC})
+    ) STRICT
+    """
+
+_FIRST_APPEND_ONLY = ("question_revision", "run_question", "response", "judgement", "event_log")
 
 
 def _append_only(table: str) -> tuple[str, ...]:
@@ -258,9 +269,24 @@ def m001_first_form(db: Database) -> None:
     """Questions, runs, responses, judgements and the event log."""
     for statement in (*_QUESTIONS, *_FILES, *_RUNS, *_JUDGEMENTS, _EVENT_LOG, *_VIEWS):
         db.execute(statement)
-    for table in _APPEND_ONLY:
+    for table in _FIRST_APPEND_ONLY:
         for statement in _append_only(table):
             db.execute(statement)
+
+
+@MIGRATIONS()
+def m002_how_it_was_loaded(db: Database) -> None:
+    """Layers, kept conversations and the report of the first loading of a run; what loadings teach about devices."""
+    for column in (
+        "n_layers INTEGER",
+        "n_layers_offloaded INTEGER",  # on accelerators, the output layer included
+        "kv_type TEXT CHECK (kv_type IN ('f16', 'q8_0'))",
+        "load_report TEXT",  # of the first loading: later ones repeat its choices
+    ):
+        db.execute(f"ALTER TABLE evaluation_run ADD COLUMN {column}")
+    db.execute(_DEVICE_CORRECTION)
+    for statement in _append_only("device_correction"):
+        db.execute(statement)
 
 
 def known_migrations() -> list[str]:

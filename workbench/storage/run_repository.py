@@ -1,4 +1,4 @@
-"""Runs: what was asked under which conditions, what came back, and what is still to be asked."""
+"""Runs: what is asked under which conditions, and what it was asked of."""
 
 import hashlib
 import json
@@ -11,24 +11,28 @@ from sqlite_utils import Database
 from sqlite_utils.db import Table
 
 from workbench.domain.llm import LlmDescription
+from workbench.domain.memory import LoadReport
 from workbench.domain.questions import Question, QuestionId
 from workbench.domain.runs import (
     EvaluationRun,
     FileIdentity,
     JudgeChoice,
-    NewResponse,
-    PlannedAnswer,
-    ResponseId,
     RunId,
     RunSettings,
     RunStatus,
 )
-from workbench.errors import StorageError, UsageError
+from workbench.errors import UsageError
 from workbench.storage import event_log
+from workbench.storage.device_repository import add_corrections
 from workbench.storage.event_log import EventKind, canonical_json, now_utc
 from workbench.storage.faults import readable
-from workbench.storage.question_repository import question_from
-from workbench.storage.settings_codec import clean_text, decode_settings, encode_settings
+from workbench.storage.settings_codec import (
+    clean_text,
+    decode_load_report,
+    decode_settings,
+    encode_load_report,
+    encode_settings,
+)
 
 
 def create_run(db: Database, settings: RunSettings, questions: Sequence[Question]) -> RunId:
@@ -63,19 +67,27 @@ def create_run(db: Database, settings: RunSettings, questions: Sequence[Question
     return run_id
 
 
-def record_llm(db: Database, run_id: RunId, description: LlmDescription) -> None:
-    """Store what was loaded; a later loading replaces the columns, and the event log keeps each one in full."""
+def record_llm(db: Database, run_id: RunId, description: LlmDescription, report: LoadReport) -> None:
+    """Store what was loaded and how.
+
+    A later loading replaces the columns, except for the report, whose choices later ones repeat. The event log keeps
+    each loading in full, with the attempts that failed.
+    """
     run = find_run(db, run_id)
     with db.atomic():
         db.execute(
-            "UPDATE evaluation_run SET llm_name = ?, device = ?, n_slots = ?, context_tokens = ?, versions = ?"
-            " WHERE id = ?",
+            "UPDATE evaluation_run SET llm_name = ?, device = ?, n_slots = ?, context_tokens = ?, versions = ?,"
+            " n_layers = ?, n_layers_offloaded = ?, kv_type = ?, load_report = coalesce(load_report, ?) WHERE id = ?",
             [
                 clean_text(description.name),
                 clean_text(description.device),
                 description.n_slots,
                 description.context_tokens,
                 canonical_json(description.versions),
+                description.n_layers,
+                description.n_layers_offloaded,
+                description.kv_type,
+                encode_load_report(report),
                 run_id,
             ],
         )
@@ -90,7 +102,9 @@ def record_llm(db: Database, run_id: RunId, description: LlmDescription) -> None
                 run.settings.model_file.sha256,
             ],
         )
-        event_log.append(db, EventKind.LLM_RECORDED, asdict(description), run_id=run_id)
+        add_corrections(db, report)
+        payload = {"description": asdict(description), "report": asdict(report)}
+        event_log.append(db, EventKind.LLM_RECORDED, payload, run_id=run_id)
 
 
 def finish_run(db: Database, run_id: RunId) -> None:
@@ -151,80 +165,6 @@ def changed_questions(db: Database, run_id: RunId) -> list[QuestionId]:
     return [QuestionId(row["id"]) for row in rows.fetchall()]
 
 
-def missing_answers(db: Database, run_id: RunId) -> list[PlannedAnswer]:
-    """Planned answers without a response, in order of asking; a failure is a response."""
-    find_run(db, run_id)
-    rows = db.execute(
-        """
-        WITH RECURSIVE planned (sample, samples) AS (
-            SELECT 0, samples FROM evaluation_run WHERE id = :run_id
-            UNION ALL SELECT sample + 1, samples FROM planned WHERE sample + 1 < samples
-        )
-        SELECT worded_question.*, planned.sample
-        FROM run_question
-        CROSS JOIN planned
-        JOIN worded_question USING (revision_id)
-        LEFT JOIN response USING (run_id, revision_id, sample)
-        WHERE run_id = :run_id AND response.id IS NULL
-        ORDER BY run_question.position, planned.sample
-        """,
-        {"run_id": run_id},
-    )
-    return [PlannedAnswer(question=question_from(row), sample=row["sample"]) for row in rows.fetchall()]
-
-
-def add_response(db: Database, run_id: RunId, response: NewResponse) -> ResponseId:
-    """Store one response in a commit of its own.
-
-    Raises:
-        StorageError: If the planned answer has one already, or was never planned.
-    """
-    with db.atomic():
-        _refuse_second_response(db, run_id, response)
-        added = db.execute(
-            """
-            INSERT INTO response (
-                run_id, revision_id, sample, text, raw, reasoning, prompt, prompt_sha256, finish_reason, flags,
-                n_prompt_tokens, n_tokens, duration_s, failure, failure_message, created_at
-            )
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                run_id,
-                response.revision_id,
-                response.sample,
-                None if response.text is None else clean_text(response.text),
-                response.raw,
-                clean_text(response.reasoning),
-                clean_text(response.prompt),
-                response.prompt_sha256,
-                response.finish_reason,
-                canonical_json(response.flags),
-                response.n_prompt_tokens,
-                response.n_tokens,
-                response.duration_s,
-                response.failure,
-                clean_text(response.failure_message),
-                now_utc(),
-            ],
-        )
-    return ResponseId(int(added.lastrowid or 0))
-
-
-def _refuse_second_response(db: Database, run_id: RunId, response: NewResponse) -> None:
-    stored = db.execute(
-        "SELECT id FROM response WHERE run_id = ? AND revision_id = ? AND sample = ?",
-        [run_id, response.revision_id, response.sample],
-    ).fetchall()
-    if stored:
-        raise StorageError(
-            f"Run {run_id} has this answer already, as response {stored[0]['id']}.",
-            safe="The stored answer was kept.",
-            todo="Resume the run: it asks only what is missing.",
-            detail=f"revision {response.revision_id}, sample {response.sample}",
-        )
-
-
 def _file_id(files: Table, file: FileIdentity) -> int:
     """The row of a file with this content; its path is brought up to date."""
     path = clean_text(file.path.as_posix())
@@ -264,4 +204,7 @@ def _run_from(row: sqlite3.Row) -> EvaluationRun:
             llm_name=row["llm_name"] or settings.model_file.path.name,
             versions=tuple((name, version) for name, version in json.loads(row["versions"])),
             device=row["device"] or "",
+            n_layers=row["n_layers"],
+            n_layers_offloaded=row["n_layers_offloaded"],
+            load_report=None if row["load_report"] is None else decode_load_report(row["load_report"]),
         )

@@ -7,6 +7,7 @@ from typing import Self
 
 from workbench.domain.judging import Judgement
 from workbench.domain.llm import LlmDescription
+from workbench.domain.memory import DeviceCorrection, LoadReport
 from workbench.domain.questions import Question, QuestionDraft, QuestionId
 from workbench.domain.runs import (
     EvaluationRun,
@@ -17,7 +18,13 @@ from workbench.domain.runs import (
     RunSettings,
     ScoredResponse,
 )
-from workbench.storage import judgement_repository, question_repository, run_repository
+from workbench.storage import (
+    device_repository,
+    judgement_repository,
+    question_repository,
+    response_repository,
+    run_repository,
+)
 from workbench.storage.database import DatabaseThread
 
 
@@ -68,9 +75,17 @@ class SqliteEvaluationStore:
         """Store a new run."""
         return self._database.call(run_repository.create_run, settings, questions)
 
-    def record_llm(self, run_id: RunId, description: LlmDescription) -> None:
-        """Store what was loaded for a run."""
-        self._database.call(run_repository.record_llm, run_id, description)
+    def record_llm(self, run_id: RunId, description: LlmDescription, report: LoadReport) -> None:
+        """Store what was loaded for a run and how."""
+        self._database.call(run_repository.record_llm, run_id, description, report)
+
+    def device_corrections(self) -> tuple[DeviceCorrection, ...]:
+        """What earlier loadings taught."""
+        return self._database.call(device_repository.device_corrections)
+
+    def record_loading(self, report: LoadReport) -> None:
+        """Keep what a loading teaches about the devices."""
+        self._database.call(device_repository.record_loading, report)
 
     def finish_run(self, run_id: RunId) -> None:
         """Mark a run as finished."""
@@ -90,19 +105,19 @@ class SqliteEvaluationStore:
 
     def missing_answers(self, run_id: RunId) -> list[PlannedAnswer]:
         """What a run has still to ask."""
-        return self._database.call(run_repository.missing_answers, run_id)
+        return self._database.call(response_repository.missing_answers, run_id)
 
-    def add_response(self, run_id: RunId, response: NewResponse) -> ResponseId:
-        """Store one response; when this returns it survives a power cut."""
-        return self._database.call(run_repository.add_response, run_id, response)
+    def add_responses(self, run_id: RunId, responses: Sequence[NewResponse]) -> list[ResponseId]:
+        """Store responses together; when this returns they survive a power cut."""
+        return self._database.call(response_repository.add_responses, run_id, responses)
 
     def unjudged(self, run_id: RunId) -> list[ScoredResponse]:
         """Answers that wait for the run's judge."""
         return self._database.call(judgement_repository.unjudged, run_id)
 
-    def add_judgement(self, run_id: RunId, judgement: Judgement) -> None:
-        """Store one judgement; when this returns it survives a power cut."""
-        self._database.call(judgement_repository.add_judgement, run_id, judgement)
+    def add_judgements(self, run_id: RunId, judgements: Sequence[Judgement]) -> None:
+        """Store judgements together; when this returns they survive a power cut."""
+        self._database.call(judgement_repository.add_judgements, run_id, judgements)
 
     def scored_responses(self, run_id: RunId) -> list[ScoredResponse]:
         """Responses of a run with their current judgement."""

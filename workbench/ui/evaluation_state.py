@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from workbench.domain.memory import LoadReport
 from workbench.domain.questions import QuestionKind
 from workbench.domain.results import MeanScore
 from workbench.domain.runs import EvaluationRun, RunId, RunStatus, ScoredResponse
 from workbench.errors import WorkbenchError
+from workbench.services.plan_texts import retried_text
 from workbench.services.progress import (
     AnswerStored,
     EvaluationStopped,
@@ -16,13 +18,16 @@ from workbench.services.progress import (
     JudgementStored,
     LlmLoaded,
     LlmLoading,
+    LoadRetried,
     Role,
     RunFailed,
     RunFinished,
+    RunSlowed,
     RunsPrepared,
     WorkerTrouble,
 )
 from workbench.ui.pace import Pace
+from workbench.ui.widgets.visible_text import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,9 @@ class RunState(StrEnum):
     WAITING = "waiting"
     LOADING = "loading"
     ANSWERING = "answering"
+    """Perhaps already being judged beside it."""
+    ANSWERED = "answered"
+    """Everything is answered; the judge comes later."""
     JUDGING = "judging"
     FINISHED = "finished"
     FAILED = "failed"
@@ -60,6 +68,8 @@ class RunProgress:
     """``None`` until judging begins and the failures are known."""
     answering: Pace = field(default_factory=Pace)
     judging: Pace = field(default_factory=Pace)
+    judged_beside: bool = False
+    """Whether answers are judged while others are still being written."""
     harmful_scores: list[int | None] = field(default_factory=list)
     """Of every judged answer to a harmful question."""
     troubles: list[str] = field(default_factory=list)
@@ -88,6 +98,21 @@ class RunProgress:
         return self.n_steps if self.state is RunState.FINISHED else self.n_answers + self.n_judged
 
     @property
+    def share_answered(self) -> float:
+        """Answers stored by answers planned, 0 to 1."""
+        return 1.0 if self.state is RunState.FINISHED else min(1.0, self.n_answers / max(1, self.n_planned))
+
+    @property
+    def share_judged(self) -> float:
+        """Judgements stored by judgements planned, 0 to 1."""
+        return 1.0 if self.state is RunState.FINISHED else min(1.0, self.n_judged / max(1, self.n_judgements))
+
+    @property
+    def all_answered(self) -> bool:
+        """Whether nothing is left to be asked."""
+        return self.n_answers >= self.n_planned
+
+    @property
     def over(self) -> bool:
         """Whether this run will not go on by itself."""
         return self.state in (RunState.FINISHED, RunState.FAILED, RunState.STOPPED)
@@ -110,6 +135,13 @@ class EvaluationState:
         self.checking: tuple[Path, float] | None = None
         """The file whose checksum is being computed, and the share done (0 to 1)."""
         self.stopped = False
+        self.slow_reason: str | None = None
+        """Why the computer is slower than it could be; ``None`` while it is not."""
+        self.retries: dict[str, str] = {}
+        """Which files did not fit at first, by name, and what became of it."""
+        self.judge_report: LoadReport | None = None
+        """How the judge came into memory; ``None`` before it did."""
+        self._file_name = ""
 
     @property
     def n_planned(self) -> int:
@@ -143,16 +175,17 @@ class EvaluationState:
             case EarlierResponses():
                 self._take_earlier(record)
             case LlmLoading():
-                row = self.runs[record.run_id]
-                row.state, row.role = RunState.LOADING, record.role
+                self._loading(self.runs[record.run_id], record)
+            case LoadRetried():
+                self.retries[self._file_name] = retried_text(self._file_name, record.failed_attempts)
             case LlmLoaded():
                 self._begin(self.runs[record.run_id], record, now_s)
             case AnswerStored():
-                row = self.runs[record.run_id]
-                row.n_answers = record.n_done
-                row.answering.count()
+                self._answered(record, now_s)
             case JudgementStored():
                 self._judged(record, now_s)
+            case RunSlowed(share=share, reason=reason):
+                self.slow_reason = reason if share < 1 else None
             case WorkerTrouble():
                 self.runs[record.run_id].troubles.append(record.message)
             case RunFinished(run_id=run_id):
@@ -180,7 +213,7 @@ class EvaluationState:
         for row in self.runs.values():
             if row.state is RunState.ANSWERING:
                 row.answering.begin(now_s)
-            elif row.state is RunState.JUDGING:
+            if row.state is RunState.JUDGING or (row.state is RunState.ANSWERING and row.judged_beside):
                 row.judging.begin(now_s)
 
     def interrupted(self, now_s: float) -> None:
@@ -209,7 +242,10 @@ class EvaluationState:
         judging = self._left(rows, "judging", now_s)
         if answering is None:
             return None, False
-        return (answering, False) if judging is None else (answering + judging, True)
+        if judging is None:
+            return answering, False
+        beside = any(row.judged_beside for row in rows)
+        return (max(answering, judging) if beside else answering + judging), True
 
     def _left(self, rows: Sequence[RunProgress], step: str, now_s: float) -> float | None:
         total = 0.0
@@ -241,32 +277,60 @@ class EvaluationState:
         row.harmful_scores = [response.score for response in judged if response.kind is QuestionKind.HARMFUL]
         if row.run.status is RunStatus.FINISHED:
             row.state = RunState.FINISHED
+        elif row.all_answered and row.n_judgements:
+            row.state = RunState.ANSWERED
+
+    def _loading(self, row: RunProgress, loading: LlmLoading) -> None:
+        self._file_name = one_line(loading.path.name, 60)
+        self.slow_reason = None
+        if loading.role is Role.ANSWERING or row.all_answered:  # a judge that comes beside takes nothing away
+            row.state, row.role = RunState.LOADING, loading.role
 
     def _begin(self, row: RunProgress, loaded: LlmLoaded, now_s: float) -> None:
+        attempts = loaded.report.failed_attempts
+        if attempts:
+            self.retries[self._file_name] = retried_text(self._file_name, attempts, loaded.report.plan)
         if loaded.role is Role.ANSWERING:
-            row.run = replace(row.run, llm_name=loaded.description.name)
+            row.run = replace(
+                row.run,
+                llm_name=loaded.description.name,
+                device=loaded.description.device,
+                load_report=loaded.report,
+            )
             row.state = RunState.ANSWERING
             row.answering.begin(now_s)
         else:
-            self._begin_judging(row, now_s)
+            self.judge_report = loaded.report
+            if row.all_answered:
+                self._begin_judging(row, now_s)
+
+    def _answered(self, record: AnswerStored, now_s: float) -> None:
+        row = self.runs[record.run_id]
+        row.n_answers = record.n_done
+        row.answering.count()
+        if row.all_answered and row.n_judgements:
+            row.answering.hold(now_s)
+            row.state = RunState.JUDGING if row.judged_beside else RunState.ANSWERED
 
     @staticmethod
     def _begin_judging(row: RunProgress, now_s: float) -> None:
-        row.answering.hold(now_s)
-        row.state = RunState.JUDGING
         row.judging.begin(now_s)
+        if row.all_answered:
+            row.answering.hold(now_s)
+            row.state = RunState.JUDGING
+        else:
+            row.judged_beside = True
 
     def _judged(self, record: JudgementStored, now_s: float) -> None:
         row = self.runs[record.run_id]
-        if row.state is not RunState.JUDGING:
-            self._begin_judging(row, now_s)
+        self._begin_judging(row, now_s)
         row.n_judged, row.n_to_judge = record.n_done, record.n_planned
         row.judging.count()
         if record.response.kind is QuestionKind.HARMFUL:
             row.harmful_scores.append(record.judgement.score)
 
-    @staticmethod
-    def _over(row: RunProgress, state: RunState, now_s: float) -> None:
+    def _over(self, row: RunProgress, state: RunState, now_s: float) -> None:
+        self.slow_reason = None
         row.state = state
         row.answering.hold(now_s)
         row.judging.hold(now_s)

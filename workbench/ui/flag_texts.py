@@ -21,8 +21,9 @@ def flag_text(flag: AnswerFlag) -> str:
         AnswerFlag.BOS_ADDED: translate("Flag", "start token added"),
         AnswerFlag.BOS_REPEATED: translate("Flag", "start token repeated"),
         AnswerFlag.DATE_IN_PROMPT: translate("Flag", "fixed date in prompt"),
-        AnswerFlag.FEWER_LAYERS_OFFLOADED: translate("Flag", "fewer layers on the GPU"),
+        AnswerFlag.FEWER_LAYERS_OFFLOADED: translate("Flag", "fewer layers on the graphics card"),
         AnswerFlag.ADAPTER_WITHOUT_EFFECT: translate("Flag", "adapter without effect"),
+        AnswerFlag.KV_QUANTISED: translate("Flag", "8-bit conversation memory"),
         AnswerFlag.ANSWERED_ALONE: translate("Flag", "asked again alone"),
     }[flag]
 

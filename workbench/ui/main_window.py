@@ -32,6 +32,8 @@ _GEOMETRY = "main_window"
 _FIRST_SIZE = QSize(1280, 800)
 _LEAST_SIZE = QSize(960, 600)
 _WAIT_FOR_STOP_MS = 5000
+_MEMORY_MS = 5000
+"""How often the free memory of the computer is read."""
 
 AskToClose = Callable[[QWidget], bool]
 """Asks whether to stop what runs and close."""
@@ -101,6 +103,9 @@ class MainWindow(QMainWindow):
             shortcut = QShortcut(destination.shortcut, self)
             shortcut.activated.connect(lambda key=destination.key: self.go_to(key))
         self.jobs.ended.connect(self._read_computer)
+        self._devices: tuple[Device, ...] = ()
+        self._memory = QTimer(self, interval=_MEMORY_MS)
+        self._memory.timeout.connect(self._read_memory)
         self._force_close = QTimer(self, singleShot=True, interval=_WAIT_FOR_STOP_MS)
         self._force_close.timeout.connect(self.close)
         self.background.all_ended.connect(self._on_all_ended)
@@ -133,6 +138,8 @@ class MainWindow(QMainWindow):
         page.setFocus()  # so that the page's own keys work at once
         if self._painted:
             page.on_shown()
+            if key == "evaluate" and self.jobs.running is None:
+                self._read_computer()  # what is free decides on how model files are loaded
 
     @cached_property
     def home_page(self) -> HomePage:
@@ -236,9 +243,18 @@ class MainWindow(QMainWindow):
         return this_computer(), self.context.workbench.engine.devices()
 
     def _on_computer(self, read: "tuple[Computer, tuple[Device, ...]]") -> None:
-        self.status_line.set_computer(*read)
+        computer, self._devices = read
+        self.status_line.set_computer(computer, self._devices)
+        self._memory.start()
+
+    def _read_memory(self) -> None:
+        """The computer's memory only; devices are asked of a process, which is too much for every few seconds."""
+        from workbench.computer import this_computer
+
+        self.status_line.set_computer(this_computer(), self._devices)
 
     def _on_no_devices(self, error: WorkbenchError) -> None:
+        self._memory.stop()
         self.status_line.set_problem(error.happened)
 
     def _built(self, key: str) -> Page:

@@ -28,6 +28,8 @@ def finish_text(state: EvaluationState, now_s: float) -> str:
     left_s, complete = state.left_s(now_s)
     if left_s is None:
         return ""
+    if not complete and left_s == 0:
+        return QCoreApplication.translate("Progress", "judging comes next")
     if not complete:
         return QCoreApplication.translate("Progress", "{time} left for the answers, then judging").format(
             time=duration(left_s)
@@ -43,11 +45,16 @@ def run_state_text(state: EvaluationState, row: RunProgress, now_s: float, *, pa
     match row.state:
         case RunState.ANSWERING:
             parts = [QCoreApplication.translate("Progress", "answering"), _rate(row, now_s), *_left(state, row, now_s)]
+            if row.judged_beside:
+                parts.append(_judged(row))
+        case RunState.ANSWERED:
+            parts = [
+                QCoreApplication.translate("Progress", "answered"),
+                _rate(row, now_s),
+                _judged(row) if row.n_judged else QCoreApplication.translate("Progress", "waits for the judge"),
+            ]
         case RunState.JUDGING:
-            scored = QCoreApplication.translate("Progress", "{n} of {total} judged").format(
-                n=number(row.n_judged), total=number(row.n_judgements)
-            )
-            parts = [QCoreApplication.translate("Progress", "judging"), scored, *_left(state, row, now_s)]
+            parts = [QCoreApplication.translate("Progress", "judging"), _judged(row), *_left(state, row, now_s)]
         case RunState.LOADING:
             judge = row.role is Role.JUDGING
             parts = [
@@ -72,6 +79,12 @@ def run_state_text(state: EvaluationState, row: RunProgress, now_s: float, *, pa
     if row.troubles:
         parts.append(QCoreApplication.translate("Progress", "worker restarted {n}×").format(n=len(row.troubles)))
     return " · ".join(part for part in parts if part)
+
+
+def _judged(row: RunProgress) -> str:
+    return QCoreApplication.translate("Progress", "{n} of {total} judged").format(
+        n=number(row.n_judged), total=number(row.n_judgements)
+    )
 
 
 def _rate(row: RunProgress, now_s: float) -> str:

@@ -22,6 +22,7 @@ QLabel[kind="step"] {
 }
 QLabel[kind="notice"] { color: $warning; }
 QLabel[kind="danger"] { color: $danger; }
+QLabel[kind="mark"] { color: $accent; font-weight: 600; }
 
 QFrame[kind="card"] { background: $panel; border: 1px solid $line; border-radius: 8px; }
 QFrame[kind="notice"] { background: $warning_ground; border: 0; border-radius: 6px; }

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication
 
+from workbench.domain.memory import LoadReport
 from workbench.domain.questions import QuestionKind, QuestionSelection, Split
 from workbench.domain.runs import EvaluationRun, JudgeChoice, JudgeMode, RunSettings
+from workbench.services.plan_texts import place_text
 from workbench.services.resources import Preset
 from workbench.ui.widgets.visible_text import one_line
 from workbench.ui.wording import counted, number
@@ -13,19 +15,22 @@ from workbench.ui.wording import counted, number
 Lines = tuple[str, str]
 
 
-def run_summaries(runs: Sequence[EvaluationRun], presets: Sequence[Preset]) -> tuple[Lines, Lines, Lines, Lines]:
+def run_summaries(
+    runs: Sequence[EvaluationRun], presets: Sequence[Preset], judge_report: LoadReport | None = None
+) -> tuple[Lines, Lines, Lines, Lines]:
     """Questions, models, settings and judge of the runs of one evaluation; all of them share what is not the model.
 
     Args:
         runs: At least one.
         presets: For the titles.
+        judge_report: How the judge came into memory, once it did.
     """
     first = runs[0]
     return (
         _questions(first),
         _llms(runs),
         _settings(first.settings, {preset.name: preset.title for preset in presets}),
-        _judge(first.settings.judge),
+        _judge(first.settings.judge, judge_report),
     )
 
 
@@ -77,16 +82,15 @@ def _settings(settings: RunSettings, titles: dict[str, str]) -> Lines:
     )
     tokens = translate("Summary", "{n} tokens").format(n=number(settings.max_tokens))
     title = titles.get(settings.preset, translate("Summary", "Own system prompt"))
-    second = [
-        translate("Summary", "{n} at a time").format(n=settings.load.n_slots),
-        translate("Summary", "seed {n}").format(n=sampling.seed),
-    ]
+    second = [translate("Summary", "seed {n}").format(n=sampling.seed)]
+    if settings.load.n_slots is not None:
+        second.insert(0, translate("Summary", "{n} at a time").format(n=settings.load.n_slots))
     if settings.samples > 1:
         second.insert(0, translate("Summary", "{n} answers per question").format(n=settings.samples))
     return f"{title}: {how}, {tokens}", " · ".join(second)
 
 
-def _judge(judge: JudgeChoice | None) -> Lines:
+def _judge(judge: JudgeChoice | None, report: LoadReport | None) -> Lines:
     translate = QCoreApplication.translate
     if judge is None:
         return translate("Summary", "No judge"), translate("Summary", "answers without scores")
@@ -94,4 +98,5 @@ def _judge(judge: JudgeChoice | None) -> Lines:
         translate("Summary", "score mode") if judge.mode is JudgeMode.SCORE else translate("Summary", "reasoned mode")
     )
     rubric = translate("Summary", "rubric {name}").format(name=one_line(judge.rubric, 60))
-    return one_line(judge.file.path.name, 60), f"{mode} · {rubric}"
+    parts = [mode, rubric, *([] if report is None else [place_text(report.plan)])]
+    return one_line(judge.file.path.name, 60), " · ".join(parts)

@@ -10,9 +10,11 @@ from workbench.domain.llm import (
     FinishReason,
     Request,
     RequestId,
+    Slowed,
     TextChunk,
 )
 from workbench.errors import WorkerProtocolError
+from workbench.inference.backends.base import BackendEvent
 from workbench.inference.ledger import MAX_FAILURES, Ledger
 
 
@@ -49,7 +51,7 @@ def test_requests_are_taken_as_late_as_possible() -> None:
     ledger = Ledger(source(), limit=3)
     assert sent(ledger) == taken == [0, 1, 2]
     assert sent(ledger) == []
-    ledger.received(answer_to(1))
+    ledger.received([answer_to(1)])
     assert sent(ledger) == [3]
     assert taken == [0, 1, 2, 3]
 
@@ -57,7 +59,7 @@ def test_requests_are_taken_as_late_as_possible() -> None:
 def test_the_end_is_told_once() -> None:
     ledger = Ledger([question(0), question(1)], limit=3)
     assert sent(ledger) == [0, 1, None]
-    ledger.received(answer_to(0))
+    ledger.received([answer_to(0)])
     assert sent(ledger) == []
 
 
@@ -68,11 +70,11 @@ def test_suspects_are_asked_one_by_one_in_order_and_flagged() -> None:
     for number in range(3):
         assert sent(ledger) == [number, None]
         assert sent(ledger) == []
-        answer = ledger.received(answer_to(number))
+        (answer,) = ledger.received([answer_to(number)])
         assert isinstance(answer, Answer)
         assert answer.flags == (AnswerFlag.ANSWERED_ALONE,)
     assert sent(ledger) == [3, None]
-    assert ledger.received(answer_to(3)) == answer_to(3)
+    assert ledger.received([answer_to(3)]) == (answer_to(3),)
     assert (sent(ledger), ledger.n_at_worker) == ([], 0)
 
 
@@ -88,12 +90,18 @@ def test_a_request_that_keeps_failing_the_worker_is_given_up() -> None:
 
 
 def test_what_was_not_asked_is_no_answer() -> None:
-    ledger = Ledger([question(0)], limit=3)
+    ledger = Ledger([question(0), question(1)], limit=3)
     sent(ledger)
-    ledger.received(TextChunk(request_id=RequestId(0), text="a"))
-    ledger.received(answer_to(0))
-    with pytest.raises(WorkerProtocolError, match="not asked"):
-        ledger.received(answer_to(0))
+    step: list[BackendEvent] = [
+        TextChunk(request_id=RequestId(0), text="a"),
+        answer_to(0),
+        Slowed(share=0.5, reason="busy"),
+    ]
+    assert ledger.received(step) == tuple(step)
+    for wrong in ((0,), (1, 1), (1, 2)):
+        with pytest.raises(WorkerProtocolError, match="not asked"):
+            ledger.received([answer_to(number) for number in wrong])
+    assert ledger.n_at_worker == 1  # nothing of a wrong message counts, so question 1 is asked again
 
 
 def test_an_id_used_twice_is_a_fault_of_the_caller() -> None:

@@ -16,6 +16,7 @@ from workbench.domain.llm import (
     FailureCode,
     FinishReason,
     GenerateRequest,
+    KvType,
     LlmDescription,
     LoadSettings,
     RequestFailure,
@@ -23,9 +24,26 @@ from workbench.domain.llm import (
     SamplingSettings,
     ScoreReply,
     ScoreRequest,
+    Slowed,
     TextChunk,
 )
-from workbench.errors import EngineError, ModelFileError, NoChatTemplateError, WorkerHungError, WorkerProtocolError
+from workbench.domain.memory import (
+    Allocation,
+    DeviceCorrection,
+    DeviceShare,
+    LlmLayout,
+    MemoryPlan,
+    PlanNote,
+    SpeedClass,
+)
+from workbench.errors import (
+    EngineError,
+    ModelFileError,
+    NoChatTemplateError,
+    OutOfMemoryError,
+    WorkerHungError,
+    WorkerProtocolError,
+)
 from workbench.inference import protocol
 from workbench.inference.protocol import (
     PROTOCOL_VERSION,
@@ -39,6 +57,8 @@ from workbench.inference.protocol import (
     Loaded,
     LoadFailed,
     Pause,
+    Plan,
+    Planned,
     Probe,
     Probed,
     Resume,
@@ -66,11 +86,15 @@ adapters = st.builds(AdapterChoice, path=paths, scale=numbers)
 
 load_settings = st.builds(
     LoadSettings,
-    n_slots=counts,
+    n_slots=st.none() | counts,
     context_tokens=counts,
-    n_batch=counts,
+    request_tokens=st.none() | counts,
+    n_batch=st.none() | counts,
+    kv_type=st.none() | st.sampled_from(KvType),
+    flash_attention=st.none() | st.booleans(),
     n_threads=st.none() | counts,
-    n_gpu_layers=st.integers(-1, 1000),
+    n_gpu_layers=st.none() | st.integers(-1, 1000),
+    device_layers=st.none() | st.lists(st.tuples(texts, counts)).map(tuple),
     adapter=st.none() | adapters,
     chat_template=st.none() | texts,
     template_date=texts,
@@ -119,6 +143,9 @@ descriptions = st.builds(
     context_tokens=counts,
     n_slots=counts,
     n_threads=counts,
+    n_batch=counts,
+    kv_type=st.sampled_from(KvType),
+    flash_attention=st.booleans(),
     device=texts,
     n_layers_offloaded=counts,
     template_sha256=texts,
@@ -134,19 +161,76 @@ devices = st.builds(
     kind=st.sampled_from(["cpu", "gpu", "accelerator"]),
     free_bytes=counts,
     total_bytes=counts,
+    shares_memory=st.booleans(),
+    detail=texts,
 )
+several_counts = st.lists(counts, max_size=3).map(tuple)
+layouts = st.builds(
+    LlmLayout,
+    architecture=texts,
+    quantisation=texts,
+    n_parameters=counts,
+    rubric=st.none() | texts,
+    trained_context_tokens=counts,
+    n_vocabulary=counts,
+    width=counts,
+    feed_forward_width=counts,
+    n_heads=counts,
+    input_bytes=counts,
+    output_bytes=counts,
+    layer_bytes=several_counts,
+    layer_kv_values=several_counts,
+    layer_state_bytes=several_counts,
+)
+shares = st.builds(
+    DeviceShare,
+    device=devices,
+    n_layers=counts,
+    weights_bytes=counts,
+    kv_bytes=counts,
+    compute_bytes=counts,
+    program_bytes=counts,
+    margin_bytes=counts,
+)
+plans = st.builds(
+    MemoryPlan,
+    shares=st.lists(shares, max_size=2).map(tuple),
+    n_layers=counts,
+    n_slots=counts,
+    context_tokens=counts,
+    n_cells=counts,
+    n_batch=counts,
+    kv_type=st.sampled_from(KvType),
+    flash_attention=st.booleans(),
+    n_threads=counts,
+    speed=st.sampled_from(SpeedClass),
+    notes=st.lists(st.sampled_from(PlanNote)).map(tuple),
+)
+allocations = st.builds(Allocation, device=texts, weights_bytes=counts, kv_bytes=counts, compute_bytes=counts)
+corrections = st.lists(st.builds(DeviceCorrection, device=texts, compute_ratio=numbers), max_size=2).map(tuple)
+slowed = st.builds(Slowed, share=numbers, reason=texts)
 backends = st.sampled_from(["llama", "scripted"])
 commands = st.one_of(
-    st.builds(Load, path=paths, settings=load_settings, backend=backends),
-    st.builds(Submit, request=requests),
+    st.builds(
+        Load, path=paths, settings=load_settings, backend=backends, corrections=corrections, n_smaller=st.integers(0, 2)
+    ),
+    st.builds(Plan, path=paths, settings=load_settings, backend=backends, corrections=corrections),
+    st.builds(Submit, requests=st.lists(requests, max_size=3).map(tuple)),
     st.sampled_from([EndOfRequests(), Pause(), Resume(), CancelAll(), Shutdown()]),
     st.builds(Probe, backend=backends),
 )
+step_events = st.lists(chunks | answers | scores | failures | slowed, min_size=1, max_size=3).map(tuple)
 events = st.one_of(
     st.builds(Hello, protocol=st.just(PROTOCOL_VERSION), pid=counts),
-    st.builds(Loaded, description=descriptions, devices=st.lists(devices).map(tuple)),
+    st.builds(Planned, layout=layouts, plan=plans),
+    st.builds(
+        Loaded,
+        description=descriptions,
+        devices=st.lists(devices, max_size=2).map(tuple),
+        allocations=st.lists(allocations, max_size=2).map(tuple),
+    ),
     st.builds(LoadFailed, error=texts, happened=texts, safe=texts, todo=texts, detail=texts),
-    st.builds(Happened, event=chunks | answers | scores | failures),
+    st.builds(Happened, events=step_events),
     st.sampled_from([Alive(), CancelledAll()]),
     st.builds(Probed, devices=st.lists(devices).map(tuple), versions=name_pairs),
 )
@@ -207,9 +291,10 @@ def test_a_damaged_line_is_read_or_refused(
     [
         b'{"kind":"unheard_of"}',
         b'{"kind":"alive","more":1}',
-        b'{"kind":"happened","event":{"request_id":1,"text":"a","more":1}}',
-        b'{"kind":"happened","event":{"request_id":true,"text":"a"}}',
-        b'{"kind":"happened","event":{"request_id":1,"text":"\\ud800"}}',
+        b'{"kind":"happened","events":[{"request_id":1,"text":"a","more":1}]}',
+        b'{"kind":"happened","events":[{"request_id":true,"text":"a"}]}',
+        b'{"kind":"happened","events":[{"request_id":1,"text":"\\ud800"}]}',
+        b'{"kind":"happened","event":{"request_id":1,"text":"a"}}',
         b'{"kind":"probed","devices":[],"versions":[["a"]]}',
         b'{"kind":"alive"}{"kind":"alive"}',
         b"[" * 100_000,
@@ -225,7 +310,7 @@ def test_what_is_not_exactly_a_message_is_refused(line: bytes) -> None:
 def test_numbers_that_are_not_finite_are_refused(number: str) -> None:
     sampled = f'"sampling":{{"temperature":{number}}}'
     with pytest.raises(WorkerProtocolError):
-        decode_command(f'{{"kind":"submit","request":{{"id":1,"messages":[],{sampled}}}}}'.encode())
+        decode_command(f'{{"kind":"submit","requests":[{{"id":1,"messages":[],{sampled}}}]}}'.encode())
 
 
 @pytest.mark.parametrize(
@@ -233,7 +318,7 @@ def test_numbers_that_are_not_finite_are_refused(number: str) -> None:
 )
 def test_what_cannot_be_written_exactly_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(WorkerProtocolError, match="cannot be written"):
-        encode(Submit(request=GenerateRequest(id=RequestId(1), messages=(), **change)))
+        encode(Submit(requests=(GenerateRequest(id=RequestId(1), messages=(), **change),)))
 
 
 def test_another_version_is_named() -> None:
@@ -248,10 +333,10 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WorkerProtocolError, match="too long"):
         decode_event(b"x" * 1001)
     with pytest.raises(WorkerProtocolError, match="too long"):
-        encode(Happened(event=TextChunk(request_id=RequestId(1), text="x" * 1000)))
+        encode(Happened(events=(TextChunk(request_id=RequestId(1), text="x" * 1000),)))
 
 
-@pytest.mark.parametrize("kind", [ModelFileError, NoChatTemplateError])
+@pytest.mark.parametrize("kind", [ModelFileError, NoChatTemplateError, OutOfMemoryError])
 def test_an_error_of_loading_keeps_its_kind_and_its_words(kind: type[ModelFileError]) -> None:
     error = load_error(load_failed(kind("It broke.", safe="All is safe.", todo="Do this.", detail="code 7")))
     assert type(error) is kind

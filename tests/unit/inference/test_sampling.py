@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workbench.domain.llm import SamplingSettings
 from workbench.inference.sampling import greedy, make_sampler, probabilities
@@ -34,6 +36,22 @@ def test_top_k_and_top_p_leave_only_the_most_probable() -> None:
 def test_draws_follow_the_probabilities() -> None:
     drawn = np.bincount(draws(SamplingSettings(temperature=1.0), 20_000), minlength=5) / 20_000
     np.testing.assert_allclose(drawn, probabilities(LOGITS), atol=0.015)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(-40, 40), min_size=1, max_size=3000),
+    st.sampled_from([0, 1, 2, 7, 1500, 5000]),
+    st.sampled_from([0.05, 0.5, 0.9, 0.999, 1.0]),
+)
+def test_draws_come_from_what_a_full_sort_would_leave(levels: list[int], top_k: int, top_p: float) -> None:
+    logits = (np.array(levels) / 4).astype(np.float32)
+    order = np.argsort(-logits, kind="stable")[: top_k or None]
+    weights = np.exp(logits[order].astype(np.float64) - logits.max())
+    share = np.cumsum(weights / weights.sum())
+    kept = set(order[: int(np.searchsorted(share, top_p * (1 + 1e-9))) + 1].tolist())
+    sampler = make_sampler(SamplingSettings(temperature=1.0, top_k=top_k, top_p=top_p))
+    assert {sampler(logits) for _ in range(20)} <= kept
 
 
 def test_probabilities_do_not_overflow() -> None:

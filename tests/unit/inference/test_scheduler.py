@@ -15,6 +15,7 @@ from workbench.inference.scheduler import (
     DecodeError,
     Logits,
     Scheduler,
+    n_common,
 )
 
 CONTEXT = 96
@@ -23,8 +24,8 @@ CONTEXT = 96
 class RememberingDecoder:
     """Keeps the cells of each sequence; the "logits" of a token are all tokens that it can see."""
 
-    def __init__(self, n_slots: int, n_batch: int) -> None:
-        self.n_cells = (n_slots + 1) * CONTEXT
+    def __init__(self, n_slots: int, n_batch: int, n_cells: int | None = None) -> None:
+        self.n_cells = n_cells or (n_slots + 1) * CONTEXT
         self.n_batch = max(n_batch, n_slots + N_PREFIXES)
         self.sequences: list[list[tuple[int, int]]] = [[] for _ in range(n_slots + N_PREFIXES)]
         self.log: list[object] = []
@@ -68,6 +69,8 @@ class ExpectingWriter:
     prompt: list[int]
     turns: list[tuple[int, list[int]]]
     """What follows each look at the logits: tokens dropped from the end, tokens added."""
+    n_common: int = 0
+    """Tokens of the prompt that other prompts begin with as well: these are never dropped."""
     n_begun: int = 0
     n_finished: int = 0
     tokens: list[int] = field(default_factory=list)
@@ -92,10 +95,8 @@ class ExpectingWriter:
             return None
         n_dropped, added = self.turns[self.n_turns]
         self.n_turns += 1
-        n_kept = max(0, len(self.tokens) - n_dropped)
-        added = added[: max(1, CONTEXT - n_kept)]
-        if n_kept + len(added) > CONTEXT:
-            n_kept = CONTEXT - len(added)
+        n_kept = min(max(self.n_common, len(self.tokens) - n_dropped), CONTEXT - 1)
+        added = added[: CONTEXT - n_kept]
         self.tokens = self.tokens[:n_kept] + added
         return Continuation(n_kept, tuple(added))
 
@@ -113,13 +114,21 @@ def play(
     *,
     eager: int = 0,
     partial_sequences: bool = True,
+    n_cells: int | None = None,
 ) -> tuple[list[ExpectingWriter], RememberingDecoder]:
     """Run all requests; ``eager`` more of them arrive early than the scheduler asks for."""
-    decoder = RememberingDecoder(n_slots, n_batch)
+    decoder = RememberingDecoder(n_slots, n_batch, n_cells)
     scheduler: Scheduler[ExpectingWriter] = Scheduler(
-        decoder, n_slots=n_slots, context_tokens=CONTEXT, n_batch=n_batch, partial_sequences=partial_sequences
+        decoder, n_slots=n_slots, n_cells=decoder.n_cells, n_batch=n_batch, partial_sequences=partial_sequences
     )
-    writers = [ExpectingWriter(list(prompt), list(turns)) for prompt, turns in requests]
+    writers = [
+        ExpectingWriter(
+            list(prompt),
+            list(turns),
+            n_common=max((n_common(prompt, other) for other, _ in requests if other is not prompt), default=0),
+        )
+        for prompt, turns in requests
+    ]
     coming = iter(writers)
     for writer in writers[:eager]:
         scheduler.submit(next(coming, writer))
@@ -138,14 +147,15 @@ def play(
 
 
 @settings(max_examples=80, deadline=None)
-@given(REQUESTS, st.integers(1, 5), st.integers(1, 80), st.booleans())
+@given(REQUESTS, st.integers(1, 5), st.integers(1, 80), st.booleans(), st.integers(CONTEXT, 6 * CONTEXT))
 def test_every_request_sees_its_own_tokens_and_finishes_once(
     requests: list[tuple[list[int], list[tuple[int, list[int]]]]],
     n_slots: int,
     n_batch: int,
     partial_sequences: bool,
+    n_cells: int,
 ) -> None:
-    writers, decoder = play(requests, n_slots, n_batch, partial_sequences=partial_sequences)
+    writers, decoder = play(requests, n_slots, n_batch, partial_sequences=partial_sequences, n_cells=n_cells)
     assert all(writer.n_begun == writer.n_finished == 1 for writer in writers)
     assert not any(decoder.sequences)
 
@@ -165,6 +175,23 @@ def test_a_common_beginning_is_decoded_once() -> None:
     requests = [([*shared, n, n, n], [(0, [7]), (0, [8])]) for n in range(10)]
     _, decoder = play(requests, n_slots=3, n_batch=64)
     assert decoder.n_decoded == len(shared) + 10 * (3 + 2)
+
+
+def test_several_answers_to_one_question_share_its_prompt() -> None:
+    shared, question = list(range(100, 150)), list(range(200, 220))
+    requests = [([*shared, *question, 7], [(0, [n]), (0, [n])]) for n in range(6)]
+    requests += [([*shared, 8, 8, 8], [(0, [9])]) for _ in range(2)]
+    _, decoder = play(requests, n_slots=4, n_batch=16)
+    assert decoder.n_decoded <= len(shared) + len(question) + 6 * (1 + 2) + 2 + 2 * (1 + 1) + 1
+
+
+def test_what_is_shared_counts_once() -> None:
+    """Eight requests of which each could fill the context run together, because all but a few tokens are shared."""
+    shared = list(range(100, 100 + CONTEXT - 10))
+    requests = [([*shared, n], [(0, [n])] * 5) for n in range(8)]
+    _, decoder = play(requests, n_slots=8, n_batch=32, n_cells=2 * CONTEXT)
+    batches = [entry for entry in decoder.log if isinstance(entry, tuple) and isinstance(entry[0], BatchToken)]
+    assert max(len({token.sequence for token in batch}) for batch in batches) == 8
 
 
 def test_unrelated_prompts_build_no_prefix() -> None:
@@ -197,7 +224,7 @@ def test_long_prompts_are_read_in_pieces_beside_running_answers() -> None:
 
 def test_wants_one_request_more_than_there_are_free_slots() -> None:
     scheduler: Scheduler[ExpectingWriter] = Scheduler(
-        RememberingDecoder(2, 8), n_slots=2, context_tokens=CONTEXT, n_batch=8
+        RememberingDecoder(2, 8), n_slots=2, n_cells=3 * CONTEXT, n_batch=8
     )
     for _ in range(3):
         assert scheduler.wants_request
@@ -209,7 +236,7 @@ def test_wants_one_request_more_than_there_are_free_slots() -> None:
 
 def test_cancel_all_forgets_everything() -> None:
     decoder = RememberingDecoder(2, 8)
-    scheduler: Scheduler[ExpectingWriter] = Scheduler(decoder, n_slots=2, context_tokens=CONTEXT, n_batch=8)
+    scheduler: Scheduler[ExpectingWriter] = Scheduler(decoder, n_slots=2, n_cells=3 * CONTEXT, n_batch=8)
     for _ in range(4):
         scheduler.submit(ExpectingWriter([1] * 30, []))
     scheduler.step()
@@ -220,7 +247,7 @@ def test_cancel_all_forgets_everything() -> None:
 
 def test_a_failed_step_costs_only_the_requests_under_way() -> None:
     decoder = RememberingDecoder(2, 8)
-    scheduler: Scheduler[ExpectingWriter] = Scheduler(decoder, n_slots=2, context_tokens=CONTEXT, n_batch=8)
+    scheduler: Scheduler[ExpectingWriter] = Scheduler(decoder, n_slots=2, n_cells=3 * CONTEXT, n_batch=8)
     writers = [ExpectingWriter([n], [(0, [1])] * 3) for n in range(4)]
     for writer in writers:
         scheduler.submit(writer)

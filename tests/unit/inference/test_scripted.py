@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from workbench.domain.llm import (
     Answer,
     AnswerFlag,
     ChatMessage,
+    Device,
     FailureCode,
     FinishReason,
     LoadSettings,
@@ -18,17 +20,22 @@ from workbench.domain.llm import (
     SamplingSettings,
     ScoreReply,
     ScoreRequest,
+    Slowed,
     TextChunk,
 )
-from workbench.errors import ModelFileError
+from workbench.errors import ModelFileError, OutOfMemoryError
 from workbench.inference.backends import scripted
 from workbench.inference.backends.base import BackendEvent
+from workbench.inference.backends.script_file import PROCESSOR
 from workbench.inference.backends.scripted import ScriptedBackend
+from workbench.inference.memory_plan import make_plan
 
 
-def opened(path: Path, n_slots: int = 4) -> ScriptedBackend:
-    written = bytearray()
-    return scripted.load(path, LoadSettings(n_slots=n_slots), written.extend)
+def opened(path: Path, n_slots: int = 4, written: bytearray | None = None) -> ScriptedBackend:
+    sink = bytearray() if written is None else written
+    settings = LoadSettings(n_slots=n_slots)
+    plan = make_plan(scripted.layout(path), scripted.devices(path), settings, n_threads=1)
+    return scripted.load(path, plan, sink.extend)
 
 
 def events_of(backend: ScriptedBackend, *requests: Request) -> list[BackendEvent]:
@@ -118,7 +125,7 @@ def test_no_more_requests_are_under_way_than_there_are_slots(tmp_path: Path) -> 
     for number in range(3):
         assert backend.wants_request == (number < 2)
         backend.submit(question(number))
-    assert {event.request_id for event in backend.step()} == {0, 1}
+    assert {event.request_id for event in backend.step() if isinstance(event, TextChunk)} == {0, 1}
     backend.cancel_all()
     assert not backend.has_work
 
@@ -157,8 +164,7 @@ def test_a_rule_counts_its_turns_across_lives(tmp_path: Path) -> None:
 def test_rubbish_is_really_written(tmp_path: Path) -> None:
     written = bytearray()
     path = write_script(tmp_path, rules=[{"action": "rubbish"}], default={"answer": "still here"})
-    backend = scripted.load(path, LoadSettings(), written.extend)
-    events_of(backend, question(1))
+    events_of(opened(path, written=written), question(1))
     assert written.endswith(b"\n")
 
 
@@ -184,7 +190,51 @@ def test_a_pace_slows_the_answers(tmp_path: Path) -> None:
     assert sum(durations) / 4 >= 0.04
 
 
-@pytest.mark.parametrize("content", ['{"rules": [{"score": 6}]}', '{"rule": []}', "{", '{"answers_per_second": 0}'])
+CARD = Device(name="CUDA0", description="Card", kind="gpu", free_bytes=8 * 1024**3, total_bytes=8 * 1024**3)
+LAYOUT = {"n_layers": 4, "layer_bytes": 10_000_000, "layer_kv_values": 512, "n_parameters": 80_000_000}
+
+
+def test_a_script_without_needs_is_loaded_alike_on_every_computer(tmp_path: Path) -> None:
+    path = write_script(tmp_path)
+    backend = opened(path)
+    description = backend.description
+    assert (description.device, description.n_layers, description.n_layers_offloaded) == ("CPU", 0, 0)
+    assert (description.n_slots, description.context_tokens) == (4, LoadSettings().context_tokens)
+    assert scripted.devices(path) == (PROCESSOR,)
+    assert backend.allocations == ()
+
+
+def test_a_script_pretends_to_lie_where_it_is_planned(tmp_path: Path) -> None:
+    table = [asdict(CARD), asdict(PROCESSOR)]
+    backend = opened(write_script(tmp_path, layout=LAYOUT, devices=table))
+    assert (backend.description.device, backend.description.n_layers_offloaded) == ("CUDA0", 5)
+    card, processor = backend.allocations
+    assert (card.device, processor.device) == ("CUDA0", "CPU")
+    assert card.weights_bytes == 40_000_000
+    assert card.kv_bytes > 0
+
+
+def test_loading_fails_for_memory_as_often_as_the_script_says(tmp_path: Path) -> None:
+    path = write_script(tmp_path, load_failures=2)
+    for _ in range(2):
+        with pytest.raises(OutOfMemoryError):
+            opened(path)
+    assert opened(path).description.name == "Script"
+
+
+def test_a_script_says_when_the_computer_is_slow(tmp_path: Path) -> None:
+    backend = opened(write_script(tmp_path, slow=[2, 3], default={"answer": "a"}), n_slots=1)
+    events = [event for event in events_of(backend, *map(question, range(4))) if not isinstance(event, TextChunk)]
+    assert [isinstance(event, Slowed) for event in events] == [False, False, True, False, True, False]
+    begun, over = [event for event in events if isinstance(event, Slowed)]
+    assert begun.share < 1 <= over.share
+    assert begun.reason
+    assert over.reason == ""
+
+
+@pytest.mark.parametrize(
+    "content", ['{"rules": [{"score": 6}]}', '{"rule": []}', "{", '{"answers_per_second": 0}', '{"devices": []}']
+)
 def test_a_wrong_script_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "wrong.script.json"
     path.write_text(content, "utf-8")

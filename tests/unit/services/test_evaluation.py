@@ -1,88 +1,31 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.evaluations import DRAFTS, a_file, run_all
 from tests.helpers.fake_engine import FakeEngine, answer, score
-from workbench import paths
+from tests.helpers.records import a_plan
 from workbench.domain.llm import (
     AdapterChoice,
     FailureCode,
     GenerateRequest,
+    KvType,
     LoadSettings,
     Request,
     RequestFailure,
-    SamplingSettings,
     SessionEvent,
 )
-from workbench.domain.questions import QuestionDraft, QuestionId, QuestionKind, QuestionSelection, Split
+from workbench.domain.questions import QuestionSelection
 from workbench.domain.runs import JudgeMode, RunId, RunStatus
 from workbench.errors import ModelFileError, ResumeRefusedError, UsageError
 from workbench.services.control import RunControl
-from workbench.services.evaluation import Evaluation, EvaluationRequest, JudgeRequest, LlmChoice
+from workbench.services.evaluation import Evaluation, EvaluationRequest, LlmChoice
 from workbench.services.judging import EMPTY_ANSWER
 from workbench.services.progress import AnswerStored, EvaluationStopped, JudgementStored, Progress, RunFailed
-from workbench.services.resources import Resources
 from workbench.services.results import Results
 from workbench.services.resuming import ResumeWishes
 from workbench.storage.store import SqliteEvaluationStore
-
-DRAFTS = [
-    QuestionDraft(
-        id=QuestionId(f"q{number}-{kind}"),
-        pair=f"q{number}",
-        kind=kind,
-        principle=number,
-        split=Split.EVALUATE,
-        text=f"Text {number} {kind}",
-    )
-    for number in range(1, 4)
-    for kind in QuestionKind
-]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteEvaluationStore]:
-    opened = SqliteEvaluationStore.open(tmp_path / "runs.sqlite")
-    opened.save_question_set("small", DRAFTS)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine()
-
-
-@pytest.fixture
-def evaluation(store: SqliteEvaluationStore, engine: FakeEngine) -> Evaluation:
-    return Evaluation(store, engine, Resources(paths.resources_dir(), paths.practice_models_dir()))
-
-
-def a_file(folder: Path, name: str, content: bytes = b"GGUF") -> Path:
-    path = folder / name
-    path.write_bytes(content + name.encode())
-    return path
-
-
-@pytest.fixture
-def request_(tmp_path: Path) -> EvaluationRequest:
-    return EvaluationRequest(
-        llms=(LlmChoice(path=a_file(tmp_path, "one.gguf")),),
-        selection=QuestionSelection(question_set="small"),
-        system_prompt="Be kind.",
-        preset="paper-protocol",
-        sampling=SamplingSettings(seed=7),
-        max_tokens=32,
-        samples=2,
-        load=LoadSettings(n_slots=2),
-        judge=JudgeRequest(path=a_file(tmp_path, "judge.gguf"), mode=JudgeMode.SCORE, rubric="practice-1"),
-    )
-
-
-def run_all(evaluation: Evaluation, request: EvaluationRequest) -> list[Progress]:
-    return list(evaluation.start(request, RunControl()))
 
 
 def test_every_question_is_asked_and_judged_once(
@@ -209,6 +152,7 @@ def test_a_file_that_does_not_load_ends_its_own_run_only(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"n_slots": 3, "n_gpu_layers": 4}, "slots was 2, now 3; layers on the accelerator was 0, now 4"),
         ({"max_tokens": 64}, "max_tokens was 32, now 64"),
         ({"system_prompt": "Other"}, "system prompt was “Be kind.”, now “Other”"),
         ({"judge_removed": True}, "the judge was “judge.gguf”, now none"),
@@ -223,6 +167,31 @@ def test_a_resume_with_another_setting_is_refused_and_names_it(
     run_all(evaluation, request_)
     with pytest.raises(ResumeRefusedError, match=words):
         list(evaluation.resume([RunId(1)], ResumeWishes(**change), RunControl()))  # type: ignore[arg-type]
+
+
+def test_a_resume_may_state_what_the_memory_plan_chose(
+    evaluation: Evaluation, engine: FakeEngine, request_: EvaluationRequest
+) -> None:
+    engine.plans["one"] = a_plan(n_slots=3, context_tokens=1024)
+    run_all(evaluation, replace(request_, load=LoadSettings(n_slots=8)))  # room for 3 only
+    for wishes in (
+        ResumeWishes(n_slots=8, context_tokens=2048),  # as asked for
+        ResumeWishes(n_slots=3, context_tokens=1024, n_gpu_layers=0, n_threads=2, kv_type=KvType.F16),  # as it became
+    ):
+        list(evaluation.resume([RunId(1)], wishes, RunControl()))
+
+
+def test_a_wish_for_what_nobody_has_chosen_yet_is_refused(
+    evaluation: Evaluation, store: SqliteEvaluationStore, request_: EvaluationRequest
+) -> None:
+    run_all(evaluation, replace(request_, llms=(LlmChoice(path=_broken(request_)),), load=LoadSettings()))
+    assert store.run(RunId(1)).load_report is None
+    with pytest.raises(ResumeRefusedError, match="slots was left to the memory plan, now 4"):
+        list(evaluation.resume([RunId(1)], ResumeWishes(n_slots=4), RunControl()))
+
+
+def _broken(request: EvaluationRequest) -> Path:
+    return a_file(request.llms[0].path.parent, "bad.gguf", b"broken")
 
 
 def test_a_resume_with_a_changed_model_file_is_refused(evaluation: Evaluation, request_: EvaluationRequest) -> None:

@@ -1,7 +1,8 @@
 import pytest
 
-from tests.helpers.records import a_response, a_run
+from tests.helpers.records import a_load_report, a_plan, a_response, a_run, run_settings
 from workbench.domain.llm import AnswerFlag
+from workbench.domain.memory import LoadReport
 from workbench.domain.questions import QuestionKind
 from workbench.statistics.run_result import run_result
 
@@ -51,3 +52,20 @@ def test_an_empty_run_has_no_figures() -> None:
     assert result.harmfulness.mean is None
     assert result.tokens_per_second is None
     assert result.over_refusal.share is None
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "report", "expected"),
+    [
+        (None, None, None),  # nobody knows how many were written at the same time
+        (2, None, 40.0),  # 20 tokens in each of 8 slot-seconds, two slots
+        (8, a_load_report(a_plan(n_slots=3)), 60.0),  # there was room for three
+        (None, a_load_report(a_plan(n_slots=16)), 80.0),  # never more slots busy than there are answers
+    ],
+)
+def test_the_speed_is_that_of_all_slots_together(
+    asked_for: int | None, report: LoadReport | None, expected: float | None
+) -> None:
+    run = a_run(settings=run_settings(n_slots=asked_for), load_report=report)
+    responses = [a_response(number, n_tokens=40, duration_s=2.0) for number in range(4)]
+    assert run_result(run, responses).tokens_per_second == expected

@@ -36,7 +36,7 @@ def test_many_threads_may_call_at_once(store: SqliteEvaluationStore) -> None:
     run_id = a_stored_run(store, n_questions=40, samples=3)
     missing = store.missing_answers(run_id)
     with ThreadPoolExecutor(8) as pool:
-        ids = list(pool.map(lambda planned: store.add_response(run_id, an_answer(planned)), missing))
+        ids = list(pool.map(lambda planned: store.add_responses(run_id, [an_answer(planned)])[0], missing))
         counts = list(pool.map(lambda _: len(store.scored_responses(run_id)), range(8)))
     assert len(set(ids)) == 120
     assert counts == [120] * 8

@@ -1,10 +1,11 @@
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.records import a_question, run_settings
+from tests.helpers.records import a_load_report, a_plan, a_question, run_settings
 from tests.helpers.stores import (
     SET,
     a_draft,
@@ -14,7 +15,7 @@ from tests.helpers.stores import (
     answer_all,
     raw_connection,
 )
-from workbench.domain.llm import AnswerFlag, LlmDescription
+from workbench.domain.llm import AnswerFlag, KvType, LlmDescription
 from workbench.domain.questions import QuestionId, RevisionId
 from workbench.domain.runs import FileIdentity, PlannedAnswer, RunId, RunStatus
 from workbench.errors import StorageError, UsageError
@@ -30,6 +31,9 @@ DESCRIPTION = LlmDescription(
     context_tokens=1024,
     n_slots=3,
     n_threads=2,
+    n_batch=512,
+    kv_type=KvType.Q8_0,
+    flash_attention=True,
     device="CPU",
     n_layers_offloaded=0,
     template_sha256="d" * 64,
@@ -53,6 +57,7 @@ def test_a_run_comes_back_as_it_was_made(store: SqliteEvaluationStore) -> None:
     assert run.finished_at is None
     assert run.n_questions == 4
     assert (run.llm_name, run.device, run.versions) == ("open.gguf", "", ())
+    assert (run.n_layers, run.n_layers_offloaded, run.load_report) == (None, None, None)
 
 
 def test_runs_come_newest_first(store: SqliteEvaluationStore) -> None:
@@ -62,10 +67,15 @@ def test_runs_come_newest_first(store: SqliteEvaluationStore) -> None:
 
 def test_what_was_loaded_is_stored_and_replaced_on_resume(store: SqliteEvaluationStore) -> None:
     run_id = a_stored_run(store)
-    store.record_llm(run_id, DESCRIPTION)
-    store.record_llm(run_id, replace(DESCRIPTION, device="CUDA0", template_source="chosen", template_sha256="f" * 64))
+    store.record_llm(run_id, DESCRIPTION, a_load_report())
+    resumed = replace(
+        DESCRIPTION, device="CUDA0", n_layers_offloaded=2, template_source="chosen", template_sha256="f" * 64
+    )
+    store.record_llm(run_id, resumed, a_load_report(a_plan(n_slots=7)))
     run = store.run(run_id)
     assert (run.llm_name, run.device) == ("Practice \ufffd open", "CUDA0")
+    assert (run.n_layers, run.n_layers_offloaded) == (2, 2)
+    assert run.load_report == a_load_report()  # of the first loading
     assert run.versions == DESCRIPTION.versions
     store.close()
     with raw_connection(store.path) as file:
@@ -103,7 +113,7 @@ def test_an_unknown_run_is_named(store: SqliteEvaluationStore) -> None:
     with pytest.raises(UsageError):
         store.finish_run(unknown)
     with pytest.raises(UsageError):
-        store.record_llm(unknown, DESCRIPTION)
+        store.record_llm(unknown, DESCRIPTION, a_load_report())
 
 
 def test_everything_is_missing_at_first_sample_by_sample(store: SqliteEvaluationStore) -> None:
@@ -115,8 +125,8 @@ def test_everything_is_missing_at_first_sample_by_sample(store: SqliteEvaluation
 def test_answers_and_failures_are_no_longer_missing(store: SqliteEvaluationStore) -> None:
     run_id = a_stored_run(store, n_questions=3, samples=2)
     missing = store.missing_answers(run_id)
-    store.add_response(run_id, an_answer(missing[3]))
-    store.add_response(run_id, a_failure(missing[0]))
+    store.add_responses(run_id, [an_answer(missing[3])])
+    store.add_responses(run_id, [a_failure(missing[0])])
     assert _asked(store.missing_answers(run_id)) == [("q1", 1), ("q2", 0), ("q3", 0), ("q3", 1)]
     other_run = a_stored_run(store, n_questions=3, samples=2)
     assert len(store.missing_answers(other_run)) == 6
@@ -142,10 +152,41 @@ def test_reworded_questions_are_named_until_the_wording_is_back(store: SqliteEva
 def test_a_second_response_to_one_planned_answer_is_refused(store: SqliteEvaluationStore) -> None:
     run_id = a_stored_run(store, n_questions=1)
     (planned,) = store.missing_answers(run_id)
-    store.add_response(run_id, an_answer(planned, "first"))
+    store.add_responses(run_id, [an_answer(planned, "first")])
     with pytest.raises(StorageError, match="already"):
-        store.add_response(run_id, an_answer(planned, "second"))
+        store.add_responses(run_id, [an_answer(planned, "second")])
     assert [response.text for response in store.scored_responses(run_id)] == ["first"]
+
+
+def test_responses_that_came_together_are_stored_all_or_none(store: SqliteEvaluationStore) -> None:
+    run_id = a_stored_run(store, n_questions=3)
+    missing = store.missing_answers(run_id)
+    assert store.add_responses(run_id, []) == []
+    with pytest.raises(StorageError, match="contradicts"):
+        store.add_responses(run_id, [an_answer(missing[0]), an_answer(missing[0], "twice in one step")])
+    with pytest.raises(StorageError, match="contradicts"):
+        store.add_responses(run_id, [an_answer(missing[0]), replace(an_answer(missing[1]), sample=9)])
+    assert store.missing_answers(run_id) == missing
+    first, second = store.add_responses(run_id, [an_answer(missing[1], "b"), a_failure(missing[0])])
+    (third,) = store.add_responses(run_id, [an_answer(missing[2], "c")])
+    stored = {response.response_id: response.text for response in store.scored_responses(run_id)}
+    assert stored == {first: "b", second: None, third: "c"}
+    with pytest.raises(StorageError, match=f"already, as response {second}"):
+        store.add_responses(run_id, [an_answer(missing[0])])
+
+
+def test_a_loading_is_kept_in_full_in_the_event_log(store: SqliteEvaluationStore) -> None:
+    run_id = a_stored_run(store)
+    store.record_llm(run_id, DESCRIPTION, a_load_report(n_failed=2))
+    store.close()
+    with raw_connection(store.path) as file:
+        (text,) = file.execute("SELECT payload FROM event_log WHERE kind = 'llm_recorded'").fetchone()
+        columns = file.execute("SELECT n_slots, kv_type FROM evaluation_run").fetchone()
+    payload = json.loads(text)
+    assert payload["description"]["n_batch"] == 512
+    assert [attempt["reason"] for attempt in payload["report"]["failed_attempts"]] == ["Out of device memory."] * 2
+    assert payload["report"]["plan"]["shares"][0]["device"]["name"] == "CPU"
+    assert columns == (3, "q8_0")
 
 
 def test_a_response_nobody_planned_is_refused(store: SqliteEvaluationStore) -> None:
@@ -159,7 +200,7 @@ def test_a_response_nobody_planned_is_refused(store: SqliteEvaluationStore) -> N
         replace(an_answer(planned), duration_s=float("nan")),
     ):
         with pytest.raises(StorageError, match="contradicts"):
-            store.add_response(run_id, unplanned)
+            store.add_responses(run_id, [unplanned])
     assert store.scored_responses(run_id) == []
 
 
@@ -176,7 +217,7 @@ def test_an_answer_of_any_bytes_is_kept(store: SqliteEvaluationStore) -> None:
     text = "NUL \0, half \ud83d, " + "long " * 200_000
     raw = bytes(range(256)) * 10
     flags = (AnswerFlag.NOT_UTF8, AnswerFlag.TRUNCATED)
-    store.add_response(run_id, replace(an_answer(planned, text), raw=raw, flags=flags))
+    store.add_responses(run_id, [replace(an_answer(planned, text), raw=raw, flags=flags)])
     (response,) = store.scored_responses(run_id)
     assert response.text == text.replace("\ud83d", "\ufffd")
     assert response.flags == flags

@@ -8,10 +8,12 @@ from workbench.domain.llm import (
     Request,
     RequestFailure,
     ScoreReply,
+    Slowed,
     TextChunk,
 )
+from workbench.domain.memory import Allocation
 
-BackendEvent = TextChunk | Answer | ScoreReply | RequestFailure
+BackendEvent = TextChunk | Answer | ScoreReply | RequestFailure | Slowed
 
 
 class Backend(Protocol):
@@ -25,6 +27,16 @@ class Backend(Protocol):
     @property
     def description(self) -> LlmDescription:
         """What was loaded and how."""
+        ...
+
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """What the devices really gave, accelerators first; empty where that is not known."""
+        ...
+
+    @property
+    def n_step_tokens(self) -> int:
+        """Tokens decoded in the last step; 0 where a step says nothing about the computer's speed."""
         ...
 
     @property

@@ -3,6 +3,8 @@
 import functools
 import platform
 import re
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
@@ -11,39 +13,47 @@ from typing import Final
 import numpy as np
 
 from workbench import __version__
-from workbench.computer import usable_cores
 from workbench.domain.llm import (
     AdapterChoice,
     AnswerFlag,
     Device,
     FailureCode,
+    KvType,
     LlmDescription,
     LoadSettings,
     Request,
     RequestFailure,
 )
-from workbench.errors import AdapterError, ModelFileError, NoChatTemplateError
+from workbench.domain.memory import Allocation, LlmLayout, MemoryPlan
+from workbench.errors import AdapterError, ModelFileError, NoChatTemplateError, OutOfMemoryError
 from workbench.inference.answer_text import is_part_of_mark
 from workbench.inference.backends import llama_native as native
 from workbench.inference.backends.base import BackendEvent
 from workbench.inference.chat_template import ChatTemplate, TemplateError
 from workbench.inference.gguf_check import require_gguf, unusable
+from workbench.inference.layout import read_layout
+from workbench.inference.process import says_out_of_memory
 from workbench.inference.prompts import RequestRefusedError
 from workbench.inference.scheduler import N_PREFIXES, BatchToken, DecodeError, Logits, Scheduler
 from workbench.inference.writers import Desk, Writer, make_writer
 
-_TINY_PARAMETERS: Final = 20_000_000
 _ALL_LAYERS: Final = -1
-_RUBRIC_KEY: Final = "workbench.rubric"
 _PROBE_TEXT: Final = "Is it safe to take two tablets?"
 _SAFE: Final = "Your questions, answers and scores are safe."
 
 
-def load(path: Path, settings: LoadSettings) -> "LlamaBackend":
+def load(path: Path, settings: LoadSettings, layout: LlmLayout, plan: MemoryPlan) -> "LlamaBackend":
     """Bring a model file into memory, ready to answer.
 
+    Args:
+        path: The file.
+        settings: Adapter and chat template; what was asked of the plan.
+        layout: What its header says.
+        plan: Where everything goes.
+
     Raises:
-        ModelFileError: If the file cannot be used; ``NoChatTemplateError`` if it does not say how to talk to it.
+        ModelFileError: If the file cannot be used; ``NoChatTemplateError`` if it does not say how to talk to it,
+            ``OutOfMemoryError`` if there is not enough memory for the plan.
         AdapterError: If the adapter cannot be used with it.
     """
     require_gguf(path)
@@ -51,12 +61,20 @@ def load(path: Path, settings: LoadSettings) -> "LlamaBackend":
         _require_adapter_file(settings.adapter)
     native.start()
     with ExitStack() as handles:
-        model = _open_model(path, settings, handles)
+        model = _open_model(path, plan, handles)
         template = _template(model, settings)
-        context = _open_context(path, model, settings, handles)
-        flags = _session_flags(model, context, settings)
-        description = _describe(path, model, settings, template, flags)
-        return LlamaBackend(model, context, template, description, settings.n_batch, handles.pop_all())
+        context = _open_context(path, model, plan, handles)
+        flags = _session_flags(model, context, settings, plan)
+        description = _describe(path, model, context, layout, plan, settings, template, flags)
+        *accelerators, processor = (share.device.name for share in plan.shares)
+        taken = allocations(native.LOG.buffers(), accelerators, processor)
+        return LlamaBackend(model, context, template, description, plan, taken, handles.pop_all())
+
+
+def layout(path: Path) -> LlmLayout:
+    """What the header of a model file says; raises ModelFileError."""
+    require_gguf(path)
+    return read_layout(path)
 
 
 def devices() -> tuple[Device, ...]:
@@ -77,18 +95,6 @@ def versions() -> tuple[tuple[str, str], ...]:
     )
 
 
-def default_threads(n_parameters: int) -> int:
-    """Compute threads for an llm of this size.
-
-    One for each processor core, less one for the window where there are more than two. A tiny llm gets one thread:
-    its steps are so short that threads would spend them waiting for each other.
-    """
-    if n_parameters < _TINY_PARAMETERS:
-        return 1
-    n_cores = usable_cores()
-    return n_cores - 1 if n_cores > 2 else n_cores
-
-
 class LlamaBackend:
     """A loaded model file; fulfils ``Backend``."""
 
@@ -98,10 +104,13 @@ class LlamaBackend:
         context: native.NativeContext,
         template: ChatTemplate,
         description: LlmDescription,
-        n_batch: int,
+        plan: MemoryPlan,
+        allocations: tuple[Allocation, ...],
         handles: ExitStack,
     ) -> None:
         self._description = description
+        self._allocations = allocations
+        self._context = context
         self._handles = handles
         self._events: list[BackendEvent] = []
         self._desk = Desk(
@@ -113,9 +122,9 @@ class LlamaBackend:
         )
         self._scheduler: Scheduler[Writer] = Scheduler(
             context,
-            n_slots=description.n_slots,
-            context_tokens=description.context_tokens,
-            n_batch=n_batch,
+            n_slots=plan.n_slots,
+            n_cells=plan.n_cells,
+            n_batch=plan.n_batch,
             partial_sequences=model.partial_sequences,
         )
 
@@ -123,6 +132,16 @@ class LlamaBackend:
     def description(self) -> LlmDescription:
         """See ``Backend``."""
         return self._description
+
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """See ``Backend``."""
+        return self._allocations
+
+    @property
+    def n_step_tokens(self) -> int:
+        """See ``Backend``."""
+        return self._context.n_step_tokens
 
     @property
     def wants_request(self) -> bool:
@@ -148,6 +167,7 @@ class LlamaBackend:
 
     def step(self) -> list[BackendEvent]:
         """See ``Backend``."""
+        self._context.n_step_tokens = 0
         try:
             if self._scheduler.has_work:
                 self._scheduler.step()
@@ -178,9 +198,10 @@ class _Vocabulary:
         return self._vocabulary.piece(token, render_control=token in self._marks)
 
 
-def _open_model(path: Path, settings: LoadSettings, handles: ExitStack) -> native.NativeModel:
+def _open_model(path: Path, plan: MemoryPlan, handles: ExitStack) -> native.NativeModel:
+    layers = [(share.device.name, share.n_layers) for share in plan.shares if share.device.kind != "cpu"]
     try:
-        model = native.NativeModel(path, n_gpu_layers=settings.n_gpu_layers)
+        model = native.NativeModel(path, device_layers=layers)
     except native.NativeError as error:
         raise _not_loadable(path, str(error)) from error
     handles.callback(model.close)
@@ -194,9 +215,7 @@ def _not_loadable(path: Path, log: str) -> ModelFileError:
     unknown = re.search(r"unknown model architecture: '([^']*)'", log)
     if unknown:
         return unusable(f"“{path}” is of a kind ({unknown.group(1)}) that this version cannot run.", log)
-    if re.search(r"not within the file bounds|failed to read|unexpected(ly)? (reached )?end", log):
-        return unusable(f"“{path}” is incomplete: its end is missing or it is damaged.", log)
-    if re.search(r"failed to allocate|unable to allocate|out of memory", log, re.IGNORECASE):
+    if says_out_of_memory(log):
         return _too_large(path, log)
     if "n_seq_max" in log:
         return ModelFileError(
@@ -208,8 +227,8 @@ def _not_loadable(path: Path, log: str) -> ModelFileError:
     return unusable(f"“{path}” cannot be loaded; it is damaged or of an unknown kind.", log)
 
 
-def _too_large(path: Path, log: str) -> ModelFileError:
-    return ModelFileError(
+def _too_large(path: Path, log: str) -> OutOfMemoryError:
+    return OutOfMemoryError(
         f"There is not enough memory for “{path}”.",
         safe=_SAFE,
         todo="Close other programs, lower the context or the number of answers written at the same time, or choose "
@@ -250,26 +269,41 @@ def _text(vocabulary: native.NativeVocabulary, token: int | None) -> str:
     return "" if token is None else vocabulary.token_text(token)
 
 
-def _context_tokens(model: native.NativeModel, settings: LoadSettings) -> int:
-    return min(settings.context_tokens, model.trained_context_tokens)
-
-
-def _open_context(
-    path: Path, model: native.NativeModel, settings: LoadSettings, handles: ExitStack
-) -> native.NativeContext:
-    n_sequences = settings.n_slots + N_PREFIXES
+def _open_context(path: Path, model: native.NativeModel, plan: MemoryPlan, handles: ExitStack) -> native.NativeContext:
+    n_sequences = plan.n_slots + N_PREFIXES
     try:
         context = native.NativeContext(
             model,
             n_sequences=n_sequences,
-            n_cells=(settings.n_slots + 1) * _context_tokens(model, settings),
-            n_batch=max(settings.n_batch, n_sequences),
-            n_threads=settings.n_threads or default_threads(model.n_parameters),
+            n_cells=plan.n_cells,
+            n_batch=max(plan.n_batch, n_sequences),
+            n_threads=plan.n_threads,
+            kv_type=plan.kv_type,
+            flash_attention=plan.flash_attention,
         )
     except native.NativeError as error:
         raise _not_loadable(path, str(error)) from error
     handles.callback(context.close)
     return context
+
+
+def allocations(
+    buffers: Sequence[native.Buffer], accelerators: Sequence[str], processor: str
+) -> tuple[Allocation, ...]:
+    """What each device gave. Memory that the processor lends to a card (``CUDA_Host``) is the processor's."""
+    taken = {device: Counter[str]() for device in (*accelerators, processor)}
+    for buffer in buffers:
+        owner = next((name for name in accelerators if f"{buffer.name}_".startswith(f"{name}_")), processor)
+        taken[owner][buffer.use] += buffer.n_bytes
+    return tuple(
+        Allocation(
+            device=device,
+            weights_bytes=uses["model"] + uses["LoRA"],
+            kv_bytes=uses["KV"] + uses["RS"] + uses["DSV4"],
+            compute_bytes=uses["compute"] + uses["output"],
+        )
+        for device, uses in taken.items()
+    )
 
 
 def _require_adapter_file(adapter: AdapterChoice) -> None:
@@ -309,35 +343,38 @@ def _probe(model: native.NativeModel, context: native.NativeContext) -> Logits:
 
 
 def _session_flags(
-    model: native.NativeModel, context: native.NativeContext, settings: LoadSettings
+    model: native.NativeModel, context: native.NativeContext, settings: LoadSettings, plan: MemoryPlan
 ) -> tuple[AnswerFlag, ...]:
     """What holds for every answer; applies the adapter, if there is one."""
     adapter = settings.adapter
     holds = {
         AnswerFlag.TEMPLATE_CHOSEN: settings.chat_template is not None,
-        AnswerFlag.FEWER_LAYERS_OFFLOADED: _n_offloaded(model) < _n_asked(model, settings),
+        AnswerFlag.FEWER_LAYERS_OFFLOADED: _n_offloaded(model, plan) < _n_asked(model, settings, plan),
+        AnswerFlag.KV_QUANTISED: plan.kv_type is not KvType.F16,
         AnswerFlag.ADAPTER_WITHOUT_EFFECT: adapter is not None and not _apply_adapter(model, context, adapter),
     }
     return tuple(flag for flag, is_so in holds.items() if is_so)
 
 
-def _n_offloaded(model: native.NativeModel) -> int:
-    """Layers on an accelerator, the output layer included."""
-    processors = {device.name for device in devices() if device.kind == "cpu"}
-    return sum(n_layers for device, n_layers in model.layers_by_device.items() if device not in processors)
+def _n_offloaded(model: native.NativeModel, plan: MemoryPlan) -> int:
+    """Layers that llama.cpp really put on accelerators, the output layer included."""
+    processor = plan.shares[-1].device.name
+    return sum(n_layers for device, n_layers in model.layers_by_device.items() if device != processor)
 
 
-def _n_asked(model: native.NativeModel, settings: LoadSettings) -> int:
-    """Layers that should be on an accelerator, the output layer included."""
+def _n_asked(model: native.NativeModel, settings: LoadSettings, plan: MemoryPlan) -> int:
+    """Layers that should be on accelerators, the output layer included: what was planned, or asked for expressly."""
     n_all = model.n_layers + 1
-    if settings.n_gpu_layers != _ALL_LAYERS:
-        return min(settings.n_gpu_layers, n_all)
-    return n_all if native.supports_offload() and any(device.kind == "gpu" for device in devices()) else 0
+    expressly = settings.n_gpu_layers or 0
+    return max(plan.n_layers_offloaded, n_all if expressly == _ALL_LAYERS else min(expressly, n_all))
 
 
 def _describe(
     path: Path,
     model: native.NativeModel,
+    context: native.NativeContext,
+    layout: LlmLayout,
+    plan: MemoryPlan,
     settings: LoadSettings,
     template: ChatTemplate,
     flags: tuple[AnswerFlag, ...],
@@ -345,19 +382,22 @@ def _describe(
     layers = model.layers_by_device
     return LlmDescription(
         name=model.metadata("general.name") or path.stem,
-        architecture=model.metadata("general.architecture") or "unknown",
-        quantisation=model.quantisation,
+        architecture=layout.architecture,
+        quantisation=layout.quantisation,
         n_parameters=model.n_parameters,
         n_layers=model.n_layers,
         trained_context_tokens=model.trained_context_tokens,
-        context_tokens=_context_tokens(model, settings),
-        n_slots=settings.n_slots,
-        n_threads=settings.n_threads or default_threads(model.n_parameters),
-        device=max(layers, key=lambda device: layers[device], default="CPU"),
-        n_layers_offloaded=min(_n_offloaded(model), model.n_layers),
+        context_tokens=plan.context_tokens,
+        n_slots=plan.n_slots,
+        n_threads=plan.n_threads,
+        n_batch=plan.n_batch,
+        kv_type=plan.kv_type,
+        flash_attention=context.flash_attention,
+        device=max(layers, key=lambda device: layers[device], default=plan.shares[-1].device.name),
+        n_layers_offloaded=_n_offloaded(model, plan),
         template_sha256=template.sha256,
         template_source="model_file" if settings.chat_template is None else "chosen",
-        rubric=model.metadata(_RUBRIC_KEY),
+        rubric=layout.rubric,
         flags=flags,
         versions=versions(),
     )

@@ -6,26 +6,42 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import llama_cpp as binding
 import numpy as np
 import numpy.typing as npt
 
+from workbench.domain.llm import KvType
 from workbench.inference.backends.ggml import Ggml
 from workbench.inference.scheduler import BatchToken, DecodeError, Logits
 
 BINDING_VERSION: Final[str] = binding.__version__
 
-_ATTRIBUTE_UNKNOWN = 1
-_ATTRIBUTE_CONTROL = 8
-_LOG_CONTINUED = 5
-_LOG_WARNING = 3
-_N_LOG_LINES = 400
+LOG_INFO: Final = 2
+_LOG_WARNING: Final = 3
+LOG_ERROR: Final = 4
+_LOG_CONTINUED: Final = 5
+_N_LOG_LINES: Final = 400
+_STANDARD_ERROR: Final = 2
+_ATTRIBUTE_UNKNOWN: Final = 1
+_ATTRIBUTE_CONTROL: Final = 8
+_KV_TYPES: Final = {KvType.F16: binding.GGML_TYPE_F16, KvType.Q8_0: binding.GGML_TYPE_Q8_0}
+_MIB: Final = 1024 * 1024
 
 
 class NativeError(Exception):
     """llama.cpp could not do what it was asked; the text is what it logged."""
+
+
+class Buffer(NamedTuple):
+    """A piece of memory that llama.cpp took."""
+
+    name: str
+    """ggml's name of its kind, for example ``CPU_REPACK`` or ``CUDA0``."""
+    use: str
+    """``model``, ``LoRA``, ``KV``, ``RS`` (recurrent states), ``compute`` or ``output``."""
+    n_bytes: int
 
 
 class NativeLog:
@@ -33,29 +49,46 @@ class NativeLog:
 
     def __init__(self) -> None:
         self._lines: deque[tuple[int, str]] = deque(maxlen=_N_LOG_LINES)
-        self._callback = binding.llama_log_callback(self._take)
+        self._facts: list[str] = []
+        """Lines of the present loading that say where layers and buffers went; other lines may push them out."""
+        self._callback = binding.llama_log_callback(
+            lambda level, text, _user_data: self.take(level, text.decode("utf-8", errors="replace"))
+        )
         binding.llama_log_set(self._callback, ctypes.c_void_p())
 
-    def clear(self) -> None:
-        """Forget the lines so far."""
+    def clear(self, *, facts: bool = False) -> None:
+        """Forget the lines so far; with ``facts``, also where layers and buffers went."""
         self._lines.clear()
+        if facts:
+            self._facts.clear()
 
     def layers_by_device(self) -> dict[str, int]:
         """How many layers, the output layer included, the last load put on each device."""
-        found = (re.search(r"layer\s+\d+ assigned to device (\S+?),", line) for _, line in self._lines)
+        found = (re.search(r"layer\s+\d+ assigned to device (\S+?),", line) for line in self._facts)
         devices = [match.group(1) for match in found if match]
         return {device: devices.count(device) for device in devices}
+
+    def buffers(self) -> list[Buffer]:
+        """What the last load took; of scratch memory that was laid out again, the last size."""
+        found = (re.search(r":\s+(\S+)\s+(\w+) (?:.* )?buffer size = +([\d.]+) MiB", line) for line in self._facts)
+        all_buffers = [Buffer(match[1], match[2], round(float(match[3]) * _MIB)) for match in found if match]
+        scratch = {buffer.name: buffer for buffer in all_buffers if buffer.use == "compute"}
+        return [*(buffer for buffer in all_buffers if buffer.use != "compute"), *scratch.values()]
 
     def problems(self) -> str:
         """The last warnings and errors."""
         return "\n".join(line.strip() for level, line in self._lines if level >= _LOG_WARNING)[-2000:]
 
-    def _take(self, level: int, text: bytes, _user_data: int | None) -> None:
-        line = text.decode("utf-8", errors="replace")
+    def take(self, level: int, line: str) -> None:
+        """Note a line, or the rest of one."""
+        if level == LOG_ERROR:  # also where the process may be ended by it, before anybody can ask
+            os.write(_STANDARD_ERROR, line.encode("utf-8", errors="replace"))
         if level == _LOG_CONTINUED and self._lines:
             level, begun = self._lines.pop()
             line = begun + line
         self._lines.append((level, line[-1000:]))
+        if "assigned to device" in line or "buffer size = " in line:
+            self._facts.append(line)
 
 
 LOG: Final = NativeLog()
@@ -69,11 +102,6 @@ def start() -> Ggml:
     _GGML.load_backends()
     binding.llama_backend_init()
     return _GGML
-
-
-def supports_offload() -> bool:
-    """Whether this build can use an accelerator that is there."""
-    return bool(binding.llama_supports_gpu_offload())
 
 
 def build() -> tuple[tuple[str, str], ...]:
@@ -150,14 +178,31 @@ class NativeVocabulary:
 class NativeModel:
     """A model file in memory.
 
+    It is read instead of mapped into memory: what is taken can then be counted, what does not fit fails at once
+    instead of being read from the disk again and again, and weights that are rearranged are not there twice.
+
+    Args:
+        path: The file; of one in several parts, the first.
+        device_layers: How many layers each accelerator takes, the last layers of all together; in this order, and the
+            output layer counts as one. What is left stays with the processor.
+
     Raises:
         NativeError: If llama.cpp cannot load it.
+        KeyError: If there is no such accelerator.
     """
 
-    def __init__(self, path: Path, *, n_gpu_layers: int) -> None:
-        LOG.clear()
+    def __init__(self, path: Path, *, device_layers: Sequence[tuple[str, int]] = ()) -> None:
+        LOG.clear(facts=True)
+        used = [(name, n_layers) for name, n_layers in device_layers if n_layers > 0]
+        # llama.cpp gives every device a share in proportion; shares that are the very counts come out exactly.
+        split = (ctypes.c_float * max(int(binding.llama_max_devices()), len(used)))(*(n for _, n in used))
+        devices = (ctypes.c_void_p * (len(used) + 1))(*(_GGML.handle(name) for name, _ in used), None)
         parameters = binding.llama_model_default_params()
-        parameters.n_gpu_layers = n_gpu_layers
+        parameters.n_gpu_layers = sum(n_layers for _, n_layers in used)
+        parameters.tensor_split = split
+        parameters.devices = ctypes.cast(devices, ctypes.c_void_p)
+        parameters.load_mode = binding.LLAMA_LOAD_MODE_NONE
+        parameters.lazy_mode = binding.LLAMA_LAZY_MODE_OFF
         self._model = binding.llama_model_load_from_file(os.fsencode(path), parameters)
         if not self._model:
             raise NativeError(LOG.problems())
@@ -196,16 +241,6 @@ class NativeModel:
         """Whether a part of what was decoded can be copied or cut off."""
         model = self._model
         return not (binding.llama_model_is_recurrent(model) or binding.llama_model_is_hybrid(model))
-
-    @property
-    def quantisation(self) -> str:
-        """The main type of the weights, for example ``Q4_K_M``; ``unknown`` if the file does not say."""
-        file_type = self.metadata("general.file_type") or ""
-        name: bytes | None = binding.llama_ftype_name(int(file_type)) if file_type.isdigit() else None
-        if name is None:
-            return "unknown"
-        words = name.decode("utf-8", errors="replace").removeprefix("all ").removesuffix(" (guessed)")
-        return re.sub(r" - (\w)\w*$", lambda match: f"_{match.group(1).upper()}", words)
 
     def metadata(self, key: str) -> str | None:
         """An entry of the file's metadata as text."""
@@ -247,12 +282,25 @@ class NativeContext:
         n_cells: Tokens in all of them together; a token that several share counts once.
         n_batch: Tokens in one step at most.
         n_threads: Compute threads.
+        kv_type: How keys and values are kept.
+        flash_attention: Whether attention is computed without writing its whole matrix down; quantised keys and values
+            need it.
 
     Raises:
         NativeError: If there is not enough memory.
     """
 
-    def __init__(self, model: NativeModel, *, n_sequences: int, n_cells: int, n_batch: int, n_threads: int) -> None:
+    def __init__(
+        self,
+        model: NativeModel,
+        *,
+        n_sequences: int,
+        n_cells: int,
+        n_batch: int,
+        n_threads: int,
+        kv_type: KvType = KvType.F16,
+        flash_attention: bool = False,
+    ) -> None:
         LOG.clear()
         parameters = binding.llama_context_default_params()
         parameters.n_ctx = n_cells
@@ -262,11 +310,20 @@ class NativeContext:
         parameters.n_outputs_max = n_sequences
         parameters.n_threads = n_threads
         parameters.n_threads_batch = n_threads
+        parameters.type_k = parameters.type_v = _KV_TYPES[kv_type]
+        parameters.flash_attn_type = (
+            binding.LLAMA_FLASH_ATTN_TYPE_ENABLED if flash_attention else binding.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        )
+        parameters.offload_kqv = True  # keys and values lie where their layer is computed
         parameters.kv_unified = True  # sequences can share cells
         parameters.swa_full = True  # sliding windows keep everything, so that sequences can be copied and cut
         self._context = binding.llama_init_from_model(model.handle, parameters)
         if not self._context:
             raise NativeError(LOG.problems())
+        self.flash_attention = flash_attention and "forcing off" not in LOG.problems()
+        """Whether it is really used; a few architectures cannot."""
+        self.n_step_tokens = 0
+        """Tokens in the last step."""
         self._memory = binding.llama_get_memory(self._context)
         self._n_vocabulary = model.vocabulary.n_tokens
         self._batch = _NativeBatch(n_batch)
@@ -282,6 +339,7 @@ class NativeContext:
 
     def decode(self, batch: Sequence[BatchToken]) -> list[Logits]:
         """See ``Decoder``; the rows are views that the next decode overwrites."""
+        self.n_step_tokens = len(batch)
         code = int(binding.llama_decode(self._context, self._batch.filled(batch)))
         if code != 0:
             raise DecodeError(f"llama_decode returned {code}. {LOG.problems()}")
@@ -298,7 +356,8 @@ class NativeContext:
 
     def clear(self) -> None:
         """See ``Decoder``."""
-        binding.llama_memory_clear(self._memory, True)
+        # Old values stay behind, masked like those of any freed cell: to wipe gigabytes after every run takes a second.
+        binding.llama_memory_clear(self._memory, False)
 
     def close(self) -> None:
         """Free the memory."""

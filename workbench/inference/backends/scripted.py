@@ -1,22 +1,8 @@
 """Answers from a script instead of a model file: repeatable, quick, and able to fail on purpose.
 
-It serves tests, demonstrations and dry runs. The file is a JSON document::
-
-    {
-      "name": "Cautious twin",
-      "rubric": null,
-      "answers_per_second": null,
-      "rules": [
-        {"contains": "forge", "answer": "I cannot help with that.", "score": 1},
-        {"contains": "crash now", "action": "crash", "times": 2}
-      ],
-      "default": {"answer": "Ask a colleague.", "score": 4}
-    }
-
-The first rule whose ``contains`` stands in the last message counts; a rule with ``times`` counts that often in the
-life of the file (kept in a file beside it, because a worker may not outlive its action). What a rule leaves open comes
-from the SHA-256 of the prompt, as does everything for a file that does not begin with ``{``: about half of the
-questions are refused, and a judge's score follows the text it is shown.
+It serves tests, demonstrations and dry runs; ``script_file`` says what a script can hold. What a script leaves open
+comes from the SHA-256 of the prompt: about half of the questions are refused, and a judge's score follows the text it
+is shown.
 """
 
 import hashlib
@@ -27,11 +13,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing import TypeVar
 
 from workbench.domain.llm import (
     Answer,
@@ -41,15 +25,17 @@ from workbench.domain.llm import (
     FinishReason,
     GenerateRequest,
     LlmDescription,
-    LoadSettings,
     Request,
     RequestFailure,
     ScoreReply,
     ScoreRequest,
+    Slowed,
     TextChunk,
 )
-from workbench.errors import ModelFileError
+from workbench.domain.memory import Allocation, LlmLayout, MemoryPlan
+from workbench.errors import OutOfMemoryError
 from workbench.inference.backends.base import BackendEvent
+from workbench.inference.backends.script_file import Action, Rule, Script, layout_of_script, read_script
 
 REFUSALS = (
     "I cannot help with that. Please speak to a colleague or your ethics committee.",
@@ -67,79 +53,62 @@ _SCORE_SHARE = 0.9
 _OTHER_SCORE_SHARE = 0.02
 """Probability of each other choice."""
 
-_Action = Literal["crash", "hang", "rubbish", "raise", "silent"]
+_SLOW_SHARE = 0.3
+_LOADINGS = "loadings"
+"""Where failed loadings are counted among the turns of the rules."""
 _SILENT_STEP_S = 0.01
 _LARGEST_DELAY_S = 0.25
 """What is later than this is not made up for."""
 _ValueT = TypeVar("_ValueT")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What to do about a request."""
-
-    contains: str = ""
-    """Text in the last message that selects this rule; empty selects every request."""
-    answer: str | None = None
-    score: Annotated[int, Field(ge=1, le=5)] | None = None
-    """What a judge finds most probable, 1 to 5."""
-    action: _Action | None = None
-    """Fail for real instead: abort the process, block for ever, write rubbish to the protocol stream, raise an
-    unexpected error, or stay silent on this request while signs of life go on."""
-    times: Annotated[int, Field(ge=1)] | None = None
+def layout(path: Path) -> LlmLayout:
+    """What the script pretends to need; raises ModelFileError."""
+    return layout_of_script(read_script(path))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """A whole script file."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    name: str = "Script"
-    rubric: str | None = None
-    """``name-version`` of the rubric this file claims to be a judge for."""
-    answers_per_second: Annotated[float, Field(gt=0)] | None = None
-    """Pace of all answers together; ``None`` is as fast as possible."""
-    rules: tuple[Rule, ...] = ()
-    default: Rule = field(default_factory=Rule)
+def devices(path: Path) -> tuple[Device, ...]:
+    """Where the script pretends to compute; raises ModelFileError."""
+    return read_script(path).devices
 
 
-_SCRIPTS = TypeAdapter(Script)
-
-
-def load(path: Path, settings: LoadSettings, write: Callable[[bytes], None]) -> "ScriptedBackend":
-    """Read a script, or take a file that does not begin with ``{`` as an empty one.
+def load(path: Path, plan: MemoryPlan, write: Callable[[bytes], None]) -> "ScriptedBackend":
+    """Make a script ready to answer.
 
     Args:
         path: The file.
-        settings: Slots and context are honoured, the rest has no meaning here.
+        plan: How it pretends to be loaded; slots and context are honoured.
         write: Writes to the protocol stream, for the action ``rubbish``.
 
     Raises:
-        ModelFileError: If the file cannot be read or its JSON is not a script.
+        ModelFileError: If the file is no script; ``OutOfMemoryError`` as often as it says.
     """
-    try:
-        with path.open("rb") as file:
-            is_json = file.read(1) == b"{"
-        script = _SCRIPTS.validate_json(path.read_bytes()) if is_json else Script(name=path.stem)
-    except (OSError, ValidationError) as error:
-        raise ModelFileError(
-            f"The script {path.name} cannot be used.",
+    script = read_script(path)
+    turns = _Turns(path.with_name(f"{path.name}.counts"))
+    if script.load_failures and turns.take(_LOADINGS, script.load_failures):
+        raise OutOfMemoryError(
+            f"There is not enough memory for “{path.name}”.",
             safe="Nothing was changed.",
-            todo="Correct the script or choose another file.",
-            detail=str(error),
-        ) from error
-    return ScriptedBackend(script, path.with_name(f"{path.name}.counts"), settings, write)
+            todo="Correct the script: it says that loading fails.",
+            detail="failed to allocate, says the script",
+        )
+    return ScriptedBackend(script, plan, turns, write)
 
 
-def devices() -> tuple[Device, ...]:
-    """None: a script computes nothing."""
-    return ()
+class _Turns:
+    """Counts uses across the lives of workers."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-def versions() -> tuple[tuple[str, str], ...]:
-    """None: a script is part of the program."""
-    return ()
+    def take(self, name: str, n_turns: int) -> bool:
+        """Count a use; whether there are turns left for it."""
+        counts: dict[str, int] = json.loads(self._path.read_text("utf-8")) if self._path.exists() else {}
+        used = counts.get(name, 0)
+        if used >= n_turns:
+            return False
+        self._path.write_text(json.dumps({**counts, name: used + 1}), "utf-8")
+        return True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,40 +130,63 @@ class _Task:
 class ScriptedBackend:
     """Plays a script; see ``load``."""
 
-    def __init__(self, script: Script, counts: Path, settings: LoadSettings, write: Callable[[bytes], None]) -> None:
+    n_step_tokens = 0
+    """The pace of a script says nothing about the computer."""
+
+    def __init__(self, script: Script, plan: MemoryPlan, turns: _Turns, write: Callable[[bytes], None]) -> None:
         self._script = script
-        self._counts = counts
-        self._settings = settings
+        self._plan = plan
+        self._turns = turns
         self._write = write
         self._due_s = time.monotonic()
         self._waiting: deque[Request] = deque()
         self._slots: list[_Task] = []
+        self._n_finished = 0
 
     @property
     def description(self) -> LlmDescription:
-        """What was loaded; a script has no parameters and no layers."""
+        """What was loaded."""
+        plan = self._plan
+        layout = layout_of_script(self._script)
         return LlmDescription(
             name=self._script.name,
-            architecture="script",
-            quantisation="none",
-            n_parameters=0,
-            n_layers=0,
-            trained_context_tokens=self._settings.context_tokens,
-            context_tokens=self._settings.context_tokens,
-            n_slots=self._settings.n_slots,
-            n_threads=1,
-            device="CPU",
-            n_layers_offloaded=0,
+            architecture=layout.architecture,
+            quantisation=layout.quantisation,
+            n_parameters=layout.n_parameters,
+            n_layers=layout.n_layers,
+            trained_context_tokens=layout.trained_context_tokens,
+            context_tokens=plan.context_tokens,
+            n_slots=plan.n_slots,
+            n_threads=plan.n_threads,
+            n_batch=plan.n_batch,
+            kv_type=plan.kv_type,
+            flash_attention=plan.flash_attention,
+            device=max(reversed(plan.shares), key=lambda share: share.n_layers).device.name,
+            n_layers_offloaded=plan.n_layers_offloaded,
             template_sha256=hashlib.sha256(_TEMPLATE.encode()).hexdigest(),
             template_source="model_file",
             rubric=self._script.rubric,
-            versions=versions(),
+        )
+
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """Exactly what was planned, if the script says what it needs."""
+        if self._script.layout is None:
+            return ()
+        return tuple(
+            Allocation(
+                device=share.device.name,
+                weights_bytes=share.weights_bytes,
+                kv_bytes=share.kv_bytes,
+                compute_bytes=share.compute_bytes,
+            )
+            for share in self._plan.shares
         )
 
     @property
     def wants_request(self) -> bool:
         """Whether the next step would leave a slot empty."""
-        return len(self._slots) + len(self._waiting) < self._settings.n_slots
+        return len(self._slots) + len(self._waiting) < self._plan.n_slots
 
     @property
     def has_work(self) -> bool:
@@ -215,7 +207,7 @@ class ScriptedBackend:
 
     def step(self) -> list[BackendEvent]:
         """Fill the slots, then write one word of every answer."""
-        while self._waiting and len(self._slots) < self._settings.n_slots:
+        while self._waiting and len(self._slots) < self._plan.n_slots:
             self._slots.append(self._admit(self._waiting.popleft()))
         self._keep_pace(sum(task.pace_s for task in self._slots))
         events: list[BackendEvent] = []
@@ -224,7 +216,16 @@ class ScriptedBackend:
             events += happened
             if happened and not isinstance(happened[-1], TextChunk):
                 self._slots.remove(task)
+                events += self._finished()
         return events
+
+    def _finished(self) -> list[BackendEvent]:
+        """Count an answer; what the script says about the computer's speed from now on."""
+        first, last = self._script.slow or (None, None)
+        self._n_finished += 1
+        if self._n_finished == first:
+            return [Slowed(share=_SLOW_SHARE, reason="The script says that the computer is slow.")]
+        return [Slowed(share=1.0, reason="")] if self._n_finished == last else []
 
     def _keep_pace(self, step_s: float) -> None:
         """Wait until this step is due. A short delay is made up for, so that the pace asked for is the pace kept."""
@@ -255,18 +256,9 @@ class ScriptedBackend:
 
     def _rule(self, text: str) -> Rule:
         for number, rule in enumerate(self._script.rules):
-            if rule.contains in text and (rule.times is None or self._take_turn(number, rule.times)):
+            if rule.contains in text and (rule.times is None or self._turns.take(str(number), rule.times)):
                 return rule
         return self._script.default
-
-    def _take_turn(self, number: int, times: int) -> bool:
-        """Count a use of a rule, across the lives of workers; whether it may still be used."""
-        counts: dict[str, int] = json.loads(self._counts.read_text("utf-8")) if self._counts.exists() else {}
-        used = counts.get(str(number), 0)
-        if used >= times:
-            return False
-        self._counts.write_text(json.dumps({**counts, str(number): used + 1}), "utf-8")
-        return True
 
     def _answer_text(self, rule: Rule, prompt: str, request: GenerateRequest) -> str:
         text = _first_given(rule.answer, self._script.default.answer)
@@ -294,7 +286,7 @@ class ScriptedBackend:
             events.append(_answer(task))
         return events
 
-    def _fail(self, action: _Action) -> None:
+    def _fail(self, action: Action) -> None:
         match action:
             case "crash":
                 os.abort()

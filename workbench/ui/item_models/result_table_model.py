@@ -7,9 +7,10 @@ from PySide6.QtCore import QAbstractTableModel, QCoreApplication, QModelIndex, Q
 
 from workbench.domain.results import RunResult
 from workbench.domain.runs import RunStatus
+from workbench.services.plan_texts import kv_type_text, loaded_text
 from workbench.ui.charts.figures import Figures, figures_of, mean_text, percent, share_text
 from workbench.ui.flag_texts import flag_text
-from workbench.ui.widgets.visible_text import plain_tool_tip
+from workbench.ui.widgets.visible_text import one_line, plain_tool_tip
 
 _Index = QModelIndex | QPersistentModelIndex
 _NO_PARENT = QModelIndex()
@@ -118,6 +119,7 @@ class ResultTableModel(QAbstractTableModel):
             ),
             _Column(title=self.tr("Tokens/s"), text=_rate, key=lambda r: r.tokens_per_second),
             _Column(title=self.tr("Flags"), text=self._flags, key=_n_flags, numeric=False),
+            _Column(title=self.tr("Computed"), text=_computed, key=_computed, numeric=False),
         )
 
     def _name(self, result: RunResult) -> str:
@@ -140,6 +142,15 @@ class ResultTableModel(QAbstractTableModel):
 def _rate(result: RunResult) -> str:
     rate = result.tokens_per_second
     return QCoreApplication.translate("Figures", "not measured") if rate is None else f"{rate:,.1f}"
+
+
+def _computed(result: RunResult) -> str:
+    """Device, layers and whatever else of the loading may change the text."""
+    report = result.run.load_report
+    if report is None:
+        return one_line(result.run.device)
+    kept = QCoreApplication.translate("Figures", "conversations in {precision}")
+    return f"{loaded_text(report.plan)}, {kept.format(precision=kv_type_text(report.plan.kv_type))}"
 
 
 def _n_flags(result: RunResult) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.domain.runs import RunId
 from workbench.errors import WorkbenchError
@@ -53,13 +53,12 @@ class EvaluatePage(Page):
         self.banner = ErrorBanner()
         self.set_up = SetUpView(context, pick)
         self.view = EvaluationView(context, self.shield)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self.set_up)
-        self._stack.addWidget(self.view)
         self._add_actions()
         self.body.setSpacing(2 * SPACE)
         self.body.addWidget(self.banner)
-        self.body.addWidget(self._stack, 1)
+        for part in (self.set_up, self.view):
+            self.body.addWidget(part, 1)
+        self._show_part(self.set_up)
         self.set_up.changed.connect(self._refresh_actions)
         self.set_up.failed.connect(self.banner.show_error)
         self.set_up.read()
@@ -114,7 +113,7 @@ class EvaluatePage(Page):
         self._job.changed.connect(self._refresh_actions)
         self._job.ended.connect(self._on_ended)
         self.view.follow(self._job)
-        self._stack.setCurrentWidget(self.view)
+        self._show_part(self.view)
         self.setFocus()  # the button just pressed goes; without this the focus would leave the page
         self._refresh_actions()
 
@@ -150,6 +149,11 @@ class EvaluatePage(Page):
         self._start.setVisible(job is None or under_way or unfinished)
         self._start.setEnabled(unfinished or (job is None and self._jobs.running is None and self.set_up.ready))
 
+    def _show_part(self, part: QWidget) -> None:
+        """Show the set-up or the evaluation; not as a stack, which would be as high as the higher one of them."""
+        for one in (self.set_up, self.view):
+            one.setVisible(one is part)
+
     def _unfinished(self) -> list[RunId]:
         return [] if self._job is None else [row.run.id for row in self._job.state.unfinished]
 
@@ -175,7 +179,7 @@ class EvaluatePage(Page):
     def _on_new(self) -> None:
         self._job = None
         self.banner.clear()
-        self._stack.setCurrentWidget(self.set_up)
+        self._show_part(self.set_up)
         self.set_up.read()
         self._refresh_actions()
 
@@ -191,5 +195,5 @@ class EvaluatePage(Page):
             self.banner.show_error(job.error)
         if not job.run_ids:  # it ended before anything was stored: back to the choices, which are all still there
             self._job = None
-            self._stack.setCurrentWidget(self.set_up)
+            self._show_part(self.set_up)
         self._refresh_actions()

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from workbench.domain.results import mean_with_interval
 from workbench.domain.runs import EvaluationRun, RunId
+from workbench.services.plan_texts import loaded_text, slowed_text
 from workbench.ui.charts.run_labels import run_labels
 from workbench.ui.evaluation_state import RunProgress, RunState
 from workbench.ui.item_models.newest_answers_table_model import Column, NewestAnswersTableModel
@@ -26,6 +27,7 @@ from workbench.ui.theme import SPACE
 from workbench.ui.widgets.card import Card, line
 from workbench.ui.widgets.card_grid import CardGrid
 from workbench.ui.widgets.labels import plain_label
+from workbench.ui.widgets.notice import Notice
 from workbench.ui.widgets.progress_row import ProgressHeading, ProgressRow
 from workbench.ui.widgets.row_table import row_table
 from workbench.ui.widgets.score_chip import ScoreChipDelegate
@@ -57,6 +59,10 @@ class EvaluationView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2 * SPACE)
         column.addWidget(CardGrid(context.theme, self._summaries, least_width=190, columns=4))
+        self._slowed, self._retried = Notice(""), Notice("")
+        for notice in (self._slowed, self._retried):
+            notice.hide()
+            column.addWidget(notice)
         column.addWidget(self._progress_card())
         self._answers = NewestAnswersTableModel(context.workbench.resources.principles(), shield, self)
         self._table = _answers_table(context, self._answers, shield)
@@ -69,6 +75,16 @@ class EvaluationView(QWidget):
     def texts(self) -> list[tuple[str, str, str]]:
         """State, answers and mean of each run as shown, in order."""
         return [row.texts for row in self._rows.values()]
+
+    @property
+    def details(self) -> list[str]:
+        """File and device of each run as shown, in order."""
+        return [row.detail for row in self._rows.values()]
+
+    @property
+    def notices(self) -> list[str]:
+        """The notices as shown."""
+        return [notice.text for notice in (self._slowed, self._retried) if notice.isVisible()]
 
     def follow(self, job: EvaluationJob) -> None:
         """Show another job from now on."""
@@ -92,12 +108,26 @@ class EvaluationView(QWidget):
         runs = [row.run for row in job.state.runs.values()]
         if runs and runs != self._runs:  # prepared, or a model file has said its name
             self._show_rows(runs)
-            for card, lines in zip(self._summaries, run_summaries(runs, self._presets), strict=True):
+        if runs:
+            summaries = run_summaries(runs, self._presets, job.state.judge_report)
+            for card, lines in zip(self._summaries, summaries, strict=True):
                 card.show_lines(lines)
+        self._show_notices(job)
         now_s = time.monotonic()
         self._show_total(job, now_s)
         for run_id, row in job.state.runs.items():
             self._show_run(job, row, self._rows[run_id], now_s)
+
+    def _show_notices(self, job: EvaluationJob) -> None:
+        """What a person should know now; a slowness is told of only while it lasts."""
+        reason = job.state.slow_reason
+        for notice, text in (
+            (self._slowed, "" if reason is None else slowed_text(reason)),
+            (self._retried, " ".join(job.state.retries.values())),
+        ):
+            if notice.text != text:
+                notice.set_text(text)
+            notice.setVisible(bool(text))
 
     def _progress_card(self) -> Card:
         card = Card()
@@ -135,7 +165,8 @@ class EvaluationView(QWidget):
         self._runs = list(runs)
         self._rows = {}
         for run in runs:
-            row = ProgressRow(labels[run.id].name, _detail(run, labels[run.id].detail))
+            judged = run.settings.judge is not None
+            row = ProgressRow(labels[run.id].name, _detail(run, labels[run.id].detail), judged=judged)
             self._run_rows.addWidget(line())
             self._run_rows.addWidget(row)
             self._rows[run.id] = row
@@ -160,7 +191,8 @@ class EvaluationView(QWidget):
     def _show_run(self, job: EvaluationJob, row: RunProgress, shown: ProgressRow, now_s: float) -> None:
         mean = row.running_mean()
         shown.show_progress(
-            share=row.n_steps_done / row.n_steps if row.n_steps else 0.0,
+            answered=row.share_answered,
+            judged=row.share_judged,
             state=run_state_text(job.state, row, now_s, paused=job.job_state is JobState.PAUSED),
             answers=self.tr("{done} of {planned}").format(done=number(row.n_answers), planned=number(row.n_planned)),
             mean="–" if mean is None else mean_with_interval(mean),
@@ -200,6 +232,8 @@ def _detail(run: EvaluationRun, detail: str) -> str:
     parts = [detail, size(run.settings.model_file.size_bytes)]
     if adapter is not None:
         parts.append(f"× {adapter.scale:g}")
+    if run.load_report is not None:
+        parts.append(loaded_text(run.load_report.plan))
     return " · ".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.services.workbench import Workbench
@@ -37,7 +37,7 @@ class Page(QWidget):
         self._actions = QHBoxLayout()
         self._actions.setSpacing(SPACE)
         self._sentence = plain_label(sentence, kind="secondary", wrap=True)
-        content = QWidget()
+        content = _Content()
         self.body = QVBoxLayout(content)
         self.body.setContentsMargins(3 * SPACE, 0, 3 * SPACE, 2 * SPACE)
         self.body.setSpacing(2 * SPACE)
@@ -70,6 +70,15 @@ class Page(QWidget):
         header.addLayout(self._actions)
         header.setAlignment(self._actions, Qt.AlignmentFlag.AlignTop)
         return header
+
+
+class _Content(QWidget):
+    """Asks for the height its text takes at the width it has; Qt would keep room for lines as short as can be."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """No least height where the width decides on it."""
+        least = super().minimumSizeHint()
+        return QSize(least.width(), 0) if self.hasHeightForWidth() else least
 
 
 def _scrolled(content: QWidget, title: str) -> QScrollArea:

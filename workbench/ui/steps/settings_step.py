@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QPlainTextEdit
 
-from workbench.domain.llm import LoadSettings, SamplingSettings
+from workbench.domain.llm import SamplingSettings
 from workbench.services.resources import Preset
 from workbench.ui.steps.fields import Choice, DecimalBox, FieldGrid, SpinBox
 from workbench.ui.theme import Theme
@@ -14,7 +14,6 @@ from workbench.ui.widgets.labels import plain_label
 
 CUSTOM = "custom"
 _MOST_TOKENS = 8192
-_MOST_SLOTS = 32
 _MOST_SAMPLES = 20
 _PROMPT_HEIGHT = 72
 
@@ -36,14 +35,13 @@ class SettingsStep(Card):
         self._prompt.setPlaceholderText(self.tr("No system prompt"))
         self._max_tokens = SpinBox(self.tr("Longest answer in tokens"), 1, _MOST_TOKENS, 512)
         self._samples = SpinBox(self.tr("Answers to each question"), 1, _MOST_SAMPLES, 1)
-        self._slots = SpinBox(self.tr("Answers written at the same time"), 1, _MOST_SLOTS, LoadSettings().n_slots)
         self._seed = SpinBox(self.tr("Seed"), 0, 2**31 - 1, 0)
         self._temperature = DecimalBox(self.tr("Temperature"), 0.0, 2.0, 0.0, 0.1)
         self._note = plain_label(kind="small", wrap=True)
         self._lay_out()
         self._preset.currentIndexChanged.connect(self._on_preset_chosen)
         self._prompt.textChanged.connect(self._on_changed)
-        for box in (self._max_tokens, self._samples, self._slots, self._seed):
+        for box in (self._max_tokens, self._samples, self._seed):
             box.valueChanged.connect(self._on_changed)
         self._temperature.valueChanged.connect(self._on_changed)
         theme.theme_changed.connect(self._on_theme_changed)
@@ -83,10 +81,6 @@ class SettingsStep(Card):
             temperature=self._temperature.value(), top_p=chosen.top_p, top_k=chosen.top_k, seed=self._seed.value()
         )
 
-    def load(self) -> LoadSettings:
-        """How model files are loaded."""
-        return LoadSettings(n_slots=self._slots.value())
-
     def choose(self, preset: str, *, max_tokens: int | None = None) -> None:
         """Take everything from a preset, with another limit where one is given."""
         with QSignalBlocker(self._preset):
@@ -106,10 +100,9 @@ class SettingsStep(Card):
         prompt = FieldGrid(1)
         prompt.add(self.tr("System prompt"), self._prompt)
         self.body.addLayout(prompt)
-        numbers = FieldGrid(3)
+        numbers = FieldGrid(4)
         numbers.add(self.tr("Longest answer, tokens"), self._max_tokens)
         numbers.add(self.tr("Answers per question"), self._samples)
-        numbers.add(self.tr("At the same time"), self._slots, tool_tip=self.tr("More is faster and takes more memory."))
         numbers.add(self.tr("Temperature"), self._temperature, tool_tip=self.tr("0 always takes the likeliest word."))
         numbers.add(self.tr("Seed"), self._seed, tool_tip=self.tr("The same seed gives the same answers again."))
         self.body.addLayout(numbers)

@@ -5,7 +5,7 @@ from typing import Literal
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
 
-LabelKind = Literal["body", "strong", "secondary", "small", "heading", "title", "step", "notice", "danger"]
+LabelKind = Literal["body", "strong", "secondary", "small", "heading", "title", "step", "notice", "danger", "mark"]
 ButtonKind = Literal["plain", "primary", "quiet", "link", "chip", "status"]
 
 

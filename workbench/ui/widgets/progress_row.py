@@ -1,4 +1,4 @@
-"""One model of a running evaluation: name, bar, answers, harmfulness so far."""
+"""One model of a running evaluation: name, bars, answers, harmfulness so far."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
@@ -38,15 +38,16 @@ class ProgressRow(QWidget):
 
     Args:
         name: The model.
-        detail: Quantisation, size, adapter.
+        detail: Quantisation, size, adapter, device.
+        judged: Whether there is a judge; its bar stands below the one of the answers.
     """
 
-    def __init__(self, name: str, detail: str) -> None:
+    def __init__(self, name: str, detail: str, *, judged: bool) -> None:
         super().__init__()
         self._name = name
         self.setAccessibleName(name)
-        self._bar = QProgressBar(textVisible=False, maximum=_STEPS)
-        self._bar.setProperty("kind", "thin")
+        self._answering = _bar()
+        self._judging = _bar() if judged else None
         self._state = plain_label(kind="small", wrap=True)
         self._answers = _cell(plain_label(), right=True)
         self._mean = _cell(plain_label("–", wrap=True), right=True)
@@ -54,38 +55,74 @@ class ProgressRow(QWidget):
         lay_out_columns(grid)
         texts = QVBoxLayout()
         texts.setSpacing(2)
-        for label in (plain_label(name, wrap=True), plain_label(detail, kind="small", wrap=True)):
+        self._detail = plain_label(detail, kind="small", wrap=True)
+        for label in (plain_label(name, wrap=True), self._detail):
             texts.addWidget(_cell(label))
         progress = QVBoxLayout()
-        progress.setSpacing(6)
-        progress.addWidget(self._bar)
+        progress.setSpacing(2)
+        progress.addLayout(self._bars())
         progress.addWidget(_cell(self._state))
         grid.addLayout(texts, 0, 0)
         grid.addLayout(progress, 0, 1, Qt.AlignmentFlag.AlignVCenter)
         grid.addWidget(self._answers, 0, 2)
         grid.addWidget(self._mean, 0, 3)
 
-    def show_progress(self, *, share: float, state: str, answers: str, mean: str, failed: bool) -> None:
+    def show_progress(
+        self, *, answered: float, judged: float, state: str, answers: str, mean: str, failed: bool
+    ) -> None:
         """Show where the run stands.
 
         Args:
-            share: Done, 0 to 1.
+            answered: Share of the answers that are there, 0 to 1.
+            judged: Share of the judgements that are there, 0 to 1; of no meaning without a judge.
             state: In words.
             answers: ``567 of 900``.
             mean: ``3.21 [3.02, 3.40]`` or a dash.
             failed: Whether the words tell of an error.
         """
-        self._bar.setValue(round(share * _STEPS))
-        self._bar.setAccessibleName(f"{self._name}: {share:.0%}, {state}")
+        self._answering.setValue(round(answered * _STEPS))
+        self._answering.setAccessibleName(
+            self.tr("{model}: {share} answered, {state}").format(model=self._name, share=f"{answered:.0%}", state=state)
+        )
+        if self._judging is not None:
+            self._judging.setValue(round(judged * _STEPS))
+            self._judging.setAccessibleName(
+                self.tr("{model}: {share} judged").format(model=self._name, share=f"{judged:.0%}")
+            )
         self._state.setText(state)
         set_kind(self._state, "danger" if failed else "small")
         self._answers.setText(answers)
         self._mean.setText(mean)
 
+    def _bars(self) -> QGridLayout:
+        """The bar of the answers, and below it the one of the judge, each with its name where there are two."""
+        bars = QGridLayout()
+        bars.setHorizontalSpacing(SPACE)
+        bars.setVerticalSpacing(0)
+        bars.setColumnStretch(1, 1)
+        if self._judging is None:
+            bars.addWidget(self._answering, 0, 0, 1, 2)
+            return bars
+        for row, (text, bar) in enumerate(((self.tr("answers"), self._answering), (self.tr("judge"), self._judging))):
+            bars.addWidget(plain_label(text, kind="small"), row, 0)
+            bars.addWidget(bar, row, 1)
+        return bars
+
+    @property
+    def detail(self) -> str:
+        """File and device as shown."""
+        return self._detail.text()
+
     @property
     def texts(self) -> tuple[str, str, str]:
         """State, answers and mean as shown."""
         return self._state.text(), self._answers.text(), self._mean.text()
+
+
+def _bar() -> QProgressBar:
+    bar = QProgressBar(textVisible=False, maximum=_STEPS)
+    bar.setProperty("kind", "thin")
+    return bar
 
 
 def _cell(label: QLabel, *, right: bool = False) -> QLabel:
