@@ -93,26 +93,28 @@ class KeptJudge:
 
 
 def judging_load(resources: Resources, runs: Sequence[EvaluationRun]) -> LoadSettings:
-    """How a judge is loaded for these runs, all of which it judges.
+    """How a judge is loaded for these runs, all of which it judges."""
+    loads = [
+        judge_load(resources.rubric(run.settings.judge.rubric), run.settings.judge.mode, run.settings.load)
+        for run in runs
+        if run.settings.judge is not None
+    ]
+    return max(loads, key=lambda load: load.request_tokens or load.context_tokens, default=JUDGE_LOAD)
+
+
+def judge_load(rubric: Rubric, mode: JudgeMode, answering: LoadSettings) -> LoadSettings:
+    """How a judge is loaded for answers that come from an llm loaded as ``answering``.
 
     What a request takes is known before the first answer is: the question, an answer of full length, the text around
     them, and the reason where one is written; policy and rubric are shared by all requests and not counted.
     """
-    requests = [_request_tokens(resources, run) for run in runs]
-    known = [n_tokens for n_tokens in requests if n_tokens is not None]
-    if len(known) < len(requests):
+    question_and_answer = answering.request_tokens
+    if question_and_answer is None:
         return JUDGE_LOAD
-    return replace(JUDGE_LOAD, request_tokens=min(max(known), JUDGE_LOAD.context_tokens))
-
-
-def _request_tokens(resources: Resources, run: EvaluationRun) -> int | None:
-    judge, question_and_answer = run.settings.judge, run.settings.load.request_tokens
-    if judge is None or question_and_answer is None:
-        return None
-    rubric = resources.rubric(judge.rubric)
     around = max(estimated_tokens(prompt.item) for prompt in (rubric.harmful, rubric.benign))
-    reason = rubric.max_reason_tokens + estimated_tokens(rubric.reason_cue) if judge.mode is JudgeMode.REASONED else 0
-    return question_and_answer + around + reason + estimated_tokens(rubric.score_cue)
+    reason = rubric.max_reason_tokens + estimated_tokens(rubric.reason_cue) if mode is JudgeMode.REASONED else 0
+    n_tokens = question_and_answer + around + reason + estimated_tokens(rubric.score_cue)
+    return replace(JUDGE_LOAD, request_tokens=min(n_tokens, JUDGE_LOAD.context_tokens))
 
 
 def judge_unjudged(place: Workplace, run: EvaluationRun, judge: KeptJudge) -> Generator[Progress, None, None]:

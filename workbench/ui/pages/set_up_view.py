@@ -11,9 +11,10 @@ from workbench.domain.questions import Question
 from workbench.errors import WorkbenchError
 from workbench.services.answering import with_request_tokens
 from workbench.services.evaluation import EvaluationRequest
-from workbench.services.judging import JUDGE_LOAD
+from workbench.services.judging import judge_load
 from workbench.services.plan_texts import gib
 from workbench.services.progress import Role
+from workbench.services.resources import DEFAULT_RUBRIC
 from workbench.ui.estimates import answer_times, answering_s
 from workbench.ui.pages.page import PageContext
 from workbench.ui.planning import Planner, PlanReply, PlanWish
@@ -146,8 +147,11 @@ class SetUpView(QWidget):
             PlanWish(path=llm.path.absolute(), role=Role.ANSWERING, settings=replace(load, adapter=llm.adapter))
             for llm in self.llms.choices()
         ]
-        if self.judge.path is not None:
-            wishes.append(PlanWish(path=self.judge.path.absolute(), role=Role.JUDGING, settings=JUDGE_LOAD))
+        judge = self.judge.request()
+        if judge is not None:
+            rubric = self._context.workbench.resources.rubric(judge.rubric or DEFAULT_RUBRIC)
+            settings = judge_load(rubric, judge.mode, load)
+            wishes.append(PlanWish(path=judge.path.absolute(), role=Role.JUDGING, settings=settings))
         return wishes
 
     def _on_plan(self, reply: PlanReply) -> None:
