@@ -157,7 +157,7 @@ def evaluate(
     gpu_layers: GpuLayersOption = None,
     kv_type: KvTypeOption = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Compute threads; one core is left free when left out.")
+        int | None, typer.Option("--threads", min=1, help="Compute threads; by the number of cores when left out.")
     ] = None,
     chat_template: Annotated[
         Path | None, typer.Option("--chat-template", help="Text file with a chat template, for files without one.")

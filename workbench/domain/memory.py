@@ -73,7 +73,7 @@ class PlanNote(StrEnum):
     LAYERS_ON_PROCESSOR = "layers_on_processor"
     """An accelerator is there, but not all layers fit on it."""
     ACCELERATOR_UNUSED = "accelerator_unused"
-    """An accelerator is there, but not one layer fits on it."""
+    """An accelerator is there, but it gets no layer: not one fits, or a person wanted none there."""
     CONTEXT_SHORTENED = "context_shortened"
     """The file was trained for a shorter context than was asked for."""
     OVERRIDDEN = "overridden"
@@ -210,7 +210,6 @@ def pinned(settings: LoadSettings, plan: MemoryPlan) -> LoadSettings:
         settings,
         n_slots=plan.n_slots,
         context_tokens=plan.context_tokens,
-        request_tokens=settings.request_tokens,
         n_batch=plan.n_batch,
         kv_type=plan.kv_type,
         flash_attention=plan.flash_attention,

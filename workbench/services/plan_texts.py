@@ -21,7 +21,7 @@ _NOTES = {
     "differ slightly.",
     PlanNote.LAYERS_ON_PROCESSOR: "Layers that are not on a graphics card are computed by the processor, which takes "
     "much longer.",
-    PlanNote.ACCELERATOR_UNUSED: "There is a graphics card, but not one layer fits on it; the processor computes "
+    PlanNote.ACCELERATOR_UNUSED: "There is a graphics card, but no layer is put on it; the processor computes "
     "everything.",
     PlanNote.CONTEXT_SHORTENED: "The model was trained on shorter texts, so it gets a shorter context.",
     PlanNote.OVERRIDDEN: "A part of this was chosen by hand.",

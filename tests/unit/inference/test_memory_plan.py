@@ -327,6 +327,11 @@ def test_steps_down_are_different_and_smaller(free_gib: float) -> None:
     assert all(each.fits for each in made)
 
 
+@pytest.mark.parametrize("n_smaller", [0, 1, 2])
+def test_a_step_down_takes_no_more_of_the_processor_than_it_has(n_smaller: int) -> None:
+    assert plan(card(5.5), processor(2.5), n_smaller=n_smaller).fits
+
+
 def test_steps_down_on_the_processor() -> None:
     made = [plan(processor(9), n_smaller=n) for n in range(3)]
     assert [each.n_slots for each in made] == [8, 4, 2]

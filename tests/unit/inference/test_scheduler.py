@@ -211,6 +211,16 @@ def test_alternating_beginnings_are_all_kept() -> None:
     assert decoder.n_decoded <= len(beginnings) * 24 + n_own
 
 
+def test_the_beginning_used_longest_ago_makes_way() -> None:
+    beginnings = [*range(N_PREFIXES), 0, N_PREFIXES, 0]  # the first is used again before one more than are kept comes
+    requests: list[tuple[list[int], list[tuple[int, list[int]]]]] = [
+        ([*([50 + beginning] * 24), 90 + at, ask], []) for at, beginning in enumerate(beginnings) for ask in range(2)
+    ]
+    _, decoder = play(requests, n_slots=1, n_batch=64, n_cells=8 * CONTEXT)
+    n_own = sum(len(prompt) - 24 for prompt, _ in requests)
+    assert decoder.n_decoded <= (N_PREFIXES + 1) * 24 + n_own
+
+
 def test_long_prompts_are_read_in_pieces_beside_running_answers() -> None:
     requests: list[tuple[list[int], list[tuple[int, list[int]]]]] = [
         ([1], [(0, [2])] * 20),

@@ -159,6 +159,7 @@ def test_a_file_that_does_not_load_ends_its_own_run_only(
         ({"judge_mode": JudgeMode.REASONED}, "judge mode was “score”, now “reasoned”"),
         ({"n_slots": 3}, "slots was 2, now 3"),
         ({"limit": 2}, "limit of questions was none, now 2"),
+        ({"kv_type": KvType.Q8_0}, "kept conversations was f16, now q8_0"),
     ],
 )
 def test_a_resume_with_another_setting_is_refused_and_names_it(

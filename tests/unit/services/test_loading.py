@@ -1,11 +1,12 @@
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from tests.helpers.evaluations import DRAFTS, in_short, run_all
 from tests.helpers.fake_engine import FakeEngine
-from tests.helpers.records import a_device, a_plan, a_share
+from tests.helpers.records import a_device, a_plan, a_run, a_share, run_settings
 from tests.helpers.stores import stored_rows
 from workbench.domain.judging import Judgement
 from workbench.domain.llm import LoadSettings, Slowed
@@ -14,7 +15,9 @@ from workbench.domain.questions import QuestionId
 from workbench.domain.runs import JudgeMode, NewResponse, ResponseId, RunId
 from workbench.services.control import RunControl
 from workbench.services.evaluation import Evaluation, EvaluationRequest
+from workbench.services.judging import judging_load
 from workbench.services.progress import AnswerStored, JudgementStored, LlmLoaded, LoadRetried, Role, RunSlowed
+from workbench.services.resources import Resources
 from workbench.services.resuming import ResumeWishes
 from workbench.storage.store import SqliteEvaluationStore
 
@@ -63,6 +66,18 @@ def test_a_judge_that_writes_reasons_is_given_room_for_them(
     assert reasoning > scoring + 20
 
 
+def test_a_judge_of_several_runs_has_room_for_the_longest_and_all_it_can_get_where_one_is_unknown(
+    resources: Resources,
+) -> None:
+    def load(*request_tokens: int | None) -> int | None:
+        settings = [replace(run_settings(), load=LoadSettings(request_tokens=one)) for one in request_tokens]
+        return judging_load(resources, [a_run(settings=one) for one in settings]).request_tokens
+
+    assert load(100, 300) == load(300, 100) == load(300)
+    assert load(300) != load(100)
+    assert load(100, None) is None
+
+
 @pytest.mark.parametrize("n_together", [1, 5])
 def test_what_came_in_one_step_is_stored_in_one_commit(
     evaluation: Evaluation,
@@ -109,6 +124,23 @@ def test_a_loading_that_needed_more_attempts_says_so_before_it_is_ready(
     loaded = [one for one in seen if isinstance(one, LlmLoaded)]
     assert [one.report for one in loaded] == [session.load_report for session in engine.sessions]
     assert store.run(RunId(1)).load_report == engine.sessions[0].load_report
+
+
+def test_closing_while_a_loading_is_announced_ends_its_worker(
+    evaluation: Evaluation, engine: FakeEngine, request_: EvaluationRequest
+) -> None:
+    with closing(evaluation.start(request_, RunControl())) as progress:
+        next(one for one in progress if isinstance(one, LlmLoaded))
+    assert [session.closed for session in engine.sessions] == [True]
+
+
+def test_without_an_accelerator_nothing_is_planned_twice(
+    evaluation: Evaluation, engine: FakeEngine, request_: EvaluationRequest
+) -> None:
+    """Each planning takes a process: one says what the judge was made for, the others are the loadings themselves."""
+    assert request_.judge is not None
+    run_all(evaluation, replace(request_, judge=replace(request_.judge, rubric=None)))
+    assert len(engine.corrections) == 1 + len(engine.sessions)
 
 
 def test_what_a_loading_teaches_is_used_for_the_next(

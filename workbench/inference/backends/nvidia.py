@@ -1,4 +1,4 @@
-"""What NVIDIA's own interface adds about its cards: the driver's version, how busy they are, who uses their memory.
+"""What NVIDIA's own interface adds about its cards: free memory by its count, the driver's version, how busy they are.
 
 It is asked through the package nvidia-ml-py (module ``pynvml``) where that is installed and a driver is there. Where
 not, nothing is added, and that is no error: ggml finds the cards by itself, and most computers have none.
