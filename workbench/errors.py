@@ -69,6 +69,10 @@ class OutOfMemoryError(ModelFileError):
     """There is not enough memory for a model file."""
 
 
+class LoadSettingsError(ModelFileError):
+    """A model file cannot be loaded in the way that was asked for, or on this computer."""
+
+
 class AdapterError(WorkbenchError):
     """A LoRA adapter is missing, damaged, or has no effect on the model file."""
 

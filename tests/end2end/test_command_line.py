@@ -191,6 +191,8 @@ def test_files_that_are_no_model_files_are_refused(tmp_path: Path) -> None:
         "empty.gguf": "is empty",
         "random.gguf": "not a GGUF",
         "cut.gguf": "cut.gguf",
+        "a" * 300: "aaa",  # longer than file systems allow
+        os.devnull: "a device or a pipe",
     }.items():
         ended = workbench("evaluate", "--model-file", tmp_path / name, "--limit", "2")
         assert ended.code == 1

@@ -40,10 +40,11 @@ def answer(request: GenerateRequest, text: str, *, flags: tuple[AnswerFlag, ...]
     )
 
 
-def score(request: ScoreRequest, value: int) -> ScoreReply:
+def score(request: ScoreRequest, value: int, *, flags: tuple[AnswerFlag, ...] = ()) -> ScoreReply:
     return ScoreReply(
         request_id=request.id,
         probabilities=tuple(0.9 if step == value else 0.02 for step in range(1, 6)),
+        flags=flags,
         prompt_sha256="d" * 64,
         n_prompt_tokens=9,
         n_tokens=0,

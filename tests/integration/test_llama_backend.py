@@ -29,7 +29,7 @@ from workbench.domain.llm import (
     TextChunk,
 )
 from workbench.domain.memory import Allocation, MemoryPlan
-from workbench.errors import AdapterError, ModelFileError, NoChatTemplateError, OutOfMemoryError, UsageError
+from workbench.errors import AdapterError, LoadSettingsError, ModelFileError, NoChatTemplateError, OutOfMemoryError
 from workbench.inference.backends import llama
 from workbench.inference.backends import llama_native as native
 from workbench.inference.backends.base import Backend, BackendEvent
@@ -139,7 +139,7 @@ def test_layers_asked_for_in_vain_are_flagged(model_file: Path) -> None:
 
 
 def test_an_accelerator_that_is_not_there_is_never_replaced_silently(model_file: Path) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(LoadSettingsError):
         planned(model_file, replace(SETTINGS, device_layers=(("CUDA7", 2),)))
     with pytest.raises(KeyError):
         native.NativeModel(model_file, device_layers=[("CUDA7", 2)])
@@ -187,7 +187,7 @@ def test_quantised_conversations_take_half_and_are_flagged(tmp_path: Path) -> No
 
 
 def test_conversations_that_cannot_be_quantised_are_refused_in_words(model_file: Path) -> None:
-    with pytest.raises(UsageError, match="8 bits"):  # its heads are shorter than a block of 32 numbers
+    with pytest.raises(LoadSettingsError, match="8 bits"):  # its heads are shorter than a block of 32 numbers
         loaded(model_file, replace(SETTINGS, kv_type=KvType.Q8_0))
 
 

@@ -25,6 +25,7 @@ from workbench.services.progress import (
     AnswerStored,
     EvaluationStopped,
     JudgementStored,
+    JudgeWaits,
     LlmLoaded,
     LlmLoading,
     LoadRetried,
@@ -189,7 +190,7 @@ def test_the_run_knows_how_it_was_loaded() -> None:
 
 
 def test_slowness_is_told_while_it_lasts() -> None:
-    slowed = RunSlowed(run_id=_RUN.id, share=0.2, reason="Other programs take the processor.")
+    slowed = RunSlowed(run_id=_RUN.id, role=Role.ANSWERING, share=0.2, reason="Other programs take the processor.")
     state = _state(slowed)
     assert state.slow_reason == "Other programs take the processor."
 
@@ -199,6 +200,44 @@ def test_slowness_is_told_while_it_lasts() -> None:
     state.apply(slowed, 6.0)
     state.apply(RunFinished(run_id=_RUN.id), 7.0)
     assert state.slow_reason is None
+
+
+def test_the_slowness_of_one_worker_does_not_end_with_that_of_the_other() -> None:
+    answering = RunSlowed(run_id=_RUN.id, role=Role.ANSWERING, share=0.2, reason="Other programs compute.")
+    judging = replace(answering, role=Role.JUDGING, reason="The graphics card is hot.")
+    state = _state(answering, judging, replace(answering, share=1.0, reason=""))
+    assert state.slow_reason == "The graphics card is hot."
+
+    state.apply(replace(judging, share=1.0, reason=""), 5.0)
+    assert state.slow_reason is None
+
+
+def test_a_judge_is_as_slow_in_the_next_run_until_it_is_loaded_again() -> None:
+    next_run = replace(_RUN, id=RunId(_RUN.id + 1))
+    slowed = RunSlowed(run_id=_RUN.id, role=Role.JUDGING, share=0.2, reason="The graphics card is hot.")
+    answering = replace(slowed, role=Role.ANSWERING, reason="Other programs compute.")
+    state = _state(RunsPrepared(runs=(_RUN, next_run)), slowed, answering, RunFinished(run_id=_RUN.id))
+    assert state.slow_reason == "The graphics card is hot."
+
+    state.apply(LlmLoading(run_id=next_run.id, role=Role.ANSWERING, path=Path("two.gguf")), 5.0)
+    assert state.slow_reason == "The graphics card is hot."
+    state.apply(LlmLoading(run_id=next_run.id, role=Role.JUDGING, path=Path("judge.gguf")), 6.0)
+    assert state.slow_reason is None
+
+
+def test_what_answered_is_no_longer_slow_when_the_judge_comes_after_it() -> None:
+    slowed = RunSlowed(run_id=_RUN.id, role=Role.ANSWERING, share=0.2, reason="Other programs compute.")
+    state = _state(_answered(4), slowed, _loading(Role.JUDGING))
+    assert state.slow_reason is None
+
+
+def test_a_judge_that_finds_no_room_beside_is_told_of() -> None:
+    error = EngineError("There is not enough memory.", safe="All is safe.", todo="Close something.")
+    state = _state(_loading(Role.JUDGING), JudgeWaits(run_id=_RUN.id, error=error))
+    assert list(state.retries.values()) == [
+        "judging.gguf could not be loaded beside the model that answers. There is not enough memory. "
+        "It judges when all answers are written."
+    ]
 
 
 def test_a_failed_run_can_be_resumed_and_its_work_stays_missing() -> None:

@@ -1,5 +1,6 @@
 """Evaluate: whether files fit, what is behind it, choosing by hand, and what is told while it runs."""
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from tests.helpers.fake_engine import FakeEngine
@@ -22,6 +23,7 @@ from workbench.ui.main_window import MainWindow
 from workbench.ui.pages.evaluate_page import EvaluatePage
 from workbench.ui.planning import PlanReply
 from workbench.ui.steps.memory_card import MemoryCard
+from workbench.ui.theme import Theme
 from workbench.ui.widgets.plan_row import PlanRow
 
 _CARD = a_device("CUDA0", free_bytes=20 * GIB, total_bytes=24 * GIB)
@@ -269,7 +271,7 @@ def test_the_run_tells_device_layers_and_slowness(qtbot: QtBot, page: EvaluatePa
     assert page.view.notices == []
 
     [run_id] = job.run_ids
-    slowed = RunSlowed(run_id=run_id, share=0.3, reason="Other programs take the processor.")
+    slowed = RunSlowed(run_id=run_id, role=Role.ANSWERING, share=0.3, reason="Other programs take the processor.")
     job.state.apply(slowed, 1.0)
     page.view.refresh()
     assert page.view.notices == ["Slower than usual. Other programs take the processor."]
@@ -300,10 +302,62 @@ def test_what_did_not_fit_at_first_is_told(
 
 
 def test_the_status_line_names_the_accelerator_and_all_devices_on_hovering(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: "Invented graphics: 20.0 GB of 24.0 GB free (and 1 more)" in window.status_line.text)
+    qtbot.waitUntil(lambda: "cores" in window.status_line.text)
 
+    assert re.search(
+        r"Invented graphics: 20\.0 GB of 24\.0 GB free at \d\d:\d\d \(and 1 more\)", window.status_line.text
+    )
     tool_tip = window.status_line.tool_tip
     assert all(f"{name}: " in tool_tip for name in ("CUDA0", "CUDA1", "CPU"))
+
+
+def test_the_status_line_names_where_a_run_computes_and_no_memory_from_before_it(
+    qtbot: QtBot, page: EvaluatePage, window: MainWindow, tmp_path: Path, gate: Gate
+) -> None:
+    qtbot.waitUntil(lambda: "24.0 GB free" in window.status_line.text)
+    _choose(qtbot, page, tmp_path, "partly")
+    qtbot.mouseClick(_button(page, "Start the evaluation"), Qt.MouseButton.LeftButton)
+    job = page.job
+    assert job is not None
+    gate.let_through(1)
+    qtbot.waitUntil(lambda: "1 of 3 layers" in window.status_line.running_text)
+
+    assert window.status_line.running_text.startswith("1 job: evaluation ")
+    assert window.status_line.running_text.endswith("% · 1 of 3 layers on Invented graphics")
+    assert "Invented graphics: 24.0 GB (and 1 more)" in window.status_line.text
+    assert "of 24.0 GB" not in window.status_line.text + window.status_line.tool_tip
+    job.pause()
+    assert window.status_line.running_text.endswith("%, paused · 1 of 3 layers on Invented graphics")
+
+    job.resume()
+    gate.let_through(100)
+    qtbot.waitUntil(lambda: job.over, timeout=20_000)
+    assert window.status_line.running_text == "No job running"
+    assert "20.0 GB of 24.0 GB free at" in window.status_line.text
+
+
+def test_a_long_status_line_does_not_widen_the_window(
+    qtbot: QtBot, window: MainWindow, theme: Theme, page: EvaluatePage, tmp_path: Path, gate: Gate
+) -> None:
+    qtbot.waitUntil(lambda: "cores" in window.status_line.text)
+    theme.set_percent(200)
+    window.resize(1280, 720)
+    _choose(qtbot, page, tmp_path, "partly")
+    gate.let_through(1)
+    qtbot.mouseClick(_button(page, "Start the evaluation"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "layers" in window.status_line.running_text)
+    button = window.status_line.findChild(QPushButton)
+    label = window.status_line.findChild(QLabel)
+    assert button is not None
+    assert label is not None
+    assert label.fontMetrics().horizontalAdvance(label.text()) > label.width()  # more than there is room for
+
+    for text in (button.text(), button.text() * 5):
+        button.setText(text)
+        qtbot.waitUntil(lambda: label.geometry().right() < button.geometry().left())
+        assert window.width() == 1280
+        assert window.status_line.rect().contains(button.geometry())
+        assert label.fontMetrics().horizontalAdvance("Offline") <= label.width()
 
 
 def test_roles_are_told_apart(qtbot: QtBot, page: EvaluatePage, tmp_path: Path) -> None:

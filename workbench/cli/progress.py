@@ -1,6 +1,7 @@
 """Progress on standard error: bars on a terminal, a line now and then anywhere else."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -8,16 +9,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from workbench.domain.memory import MemoryPlan, PlanNote
 from workbench.domain.runs import RunId
 from workbench.domain.text import visible
 from workbench.services.control import RunControl
-from workbench.services.plan_texts import loaded_text, retried_text, slowed_text
+from workbench.services.plan_texts import judge_waits_text, loaded_text, note_texts, retried_text, slowed_text
 from workbench.services.progress import (
     AnswerGrowing,
     AnswerStored,
     EvaluationStopped,
     FileBeingChecked,
     JudgementStored,
+    JudgeWaits,
     LlmLoaded,
     LlmLoading,
     LoadRetried,
@@ -55,6 +58,8 @@ class ProgressDisplay:
         )
         self._tasks: dict[tuple[RunId, Role], TaskID] = {}
         self._names: dict[RunId, str] = {}
+        self._resumed: set[RunId] = set()
+        """Runs that repeat the choices of their first loading."""
         self._loading = ""
         """Name of the file loaded last."""
 
@@ -70,6 +75,7 @@ class ProgressDisplay:
             case RunsPrepared(runs=runs):
                 self.run_ids = [run.id for run in runs]
                 self._names = {run.id: run.settings.model_file.path.name for run in runs}
+                self._resumed = {run.id for run in runs if run.load_report is not None}
                 for run in runs:
                     self._say(f"Run {run.id}: {self._names[run.id]}, {run.n_questions} questions")
             case FileBeingChecked(path=path, done_bytes=done, total_bytes=total) if done == total:
@@ -80,10 +86,13 @@ class ProgressDisplay:
             case LoadRetried(failed_attempts=attempts):
                 for n_tried in range(1, len(attempts) + 1):
                     self._say(retried_text(self._loading, attempts[:n_tried]))
-            case LlmLoaded(description=description, report=report):
+            case LlmLoaded(run_id=run_id, role=role, description=description, report=report):
                 self._say(f"Loaded {description.name} {loaded_text(report.plan)}")
-            case RunSlowed(share=share, reason=reason):
-                self._say("Back to the usual speed" if share >= 1 else slowed_text(reason))
+                self._say_notes(report.plan, repeated=role is Role.JUDGING or run_id in self._resumed)
+            case JudgeWaits(error=error):
+                self._say(judge_waits_text(self._loading, error))
+            case RunSlowed(run_id=run_id, role=role, share=share, reason=reason):
+                self._say(f"Run {run_id} {role}: {'Back to the usual speed' if share >= 1 else slowed_text(reason)}")
             case AnswerStored(run_id=run_id, n_done=done, n_planned=planned, response=response):
                 self._advance(run_id, Role.ANSWERING, done, planned)
                 if response.failure is not None:
@@ -104,6 +113,12 @@ class ProgressDisplay:
                 self._say(f"Stopped. Every answer stored so far is safe. Go on with: {self._resume_command(run_ids)}")
             case AnswerGrowing() | FileBeingChecked():
                 pass
+
+    def _say_notes(self, plan: MemoryPlan, *, repeated: bool) -> None:
+        """What a person should know about a plan, but not that a repeated one states every choice: nobody made it."""
+        notes = (note for note in plan.notes if not repeated or note is not PlanNote.OVERRIDDEN)
+        for sentence in note_texts(replace(plan, notes=tuple(notes))):
+            self._say(sentence)
 
     def _advance(self, run_id: RunId, role: Role, done: int, planned: int) -> None:
         if not self._console.is_terminal:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workbench.domain.llm import ChatMessage, RequestId, ScoreReply, ScoreRequest
+from workbench.domain.llm import AnswerFlag, ChatMessage, RequestId, ScoreReply, ScoreRequest
 from workbench.domain.questions import QuestionKind
 from workbench.domain.runs import JudgeMode, ResponseId
 
@@ -63,6 +63,8 @@ class Judgement:
     explanation: str
     raw_text: str
     """What the judge wrote, unchanged."""
+    flags: tuple[AnswerFlag, ...] = ()
+    """What holds for the judge's reply, as for an answer."""
 
 
 def score_request(
@@ -118,6 +120,7 @@ def verdict(response_id: ResponseId, reply: ScoreReply) -> Judgement:
         expected_score=expected,
         explanation=explanation,
         raw_text=reply.reason,
+        flags=reply.flags,
     )
 
 

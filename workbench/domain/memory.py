@@ -99,6 +99,8 @@ class DeviceShare:
     """The worker process itself; only with the processor."""
     margin_bytes: int
     """Left free on purpose, for what cannot be known beforehand."""
+    correction: float = 1.0
+    """What the estimate of ``compute_bytes`` was multiplied by, because of what earlier loadings taught."""
 
     @property
     def needed_bytes(self) -> int:
@@ -186,7 +188,7 @@ class DeviceCorrection:
     device: str
     """Name and description, as in ``device_key``."""
     compute_ratio: float
-    """Taken by planned; above 0."""
+    """Taken by the estimate without any correction; above 0."""
 
 
 def device_key(device: Device) -> str:
@@ -198,7 +200,10 @@ def corrections_from(report: LoadReport) -> tuple[DeviceCorrection, ...]:
     """What one loading teaches."""
     taken = {allocation.device: allocation.compute_bytes for allocation in report.allocations}
     return tuple(
-        DeviceCorrection(device=device_key(share.device), compute_ratio=taken[share.device.name] / share.compute_bytes)
+        DeviceCorrection(
+            device=device_key(share.device),
+            compute_ratio=taken[share.device.name] / share.compute_bytes * share.correction,
+        )
         for share in report.plan.shares
         if share.compute_bytes > 0 and taken.get(share.device.name, 0) > 0
     )

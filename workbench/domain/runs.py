@@ -93,6 +93,13 @@ class EvaluationRun:
     """At the last loading, on accelerators, the output layer included: up to ``n_layers + 1``."""
     load_report: LoadReport | None = None
     """How the model file came into memory the first time; later loadings repeat its choices (``memory.pinned``)."""
+    judge_report: LoadReport | None = None
+    """How the judge came into memory the last time it was loaded for this run; the next loading repeats its choices."""
+
+    @property
+    def n_slots(self) -> int | None:
+        """Answers written at the same time; ``None`` where that was left to the memory plan and not recorded."""
+        return self.settings.load.n_slots if self.load_report is None else self.load_report.plan.n_slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from workbench.domain.memory import DeviceCorrection, LlmLayout, LoadAttempt, Lo
 from workbench.errors import (
     EngineError,
     OutOfMemoryError,
+    WorkbenchError,
     WorkerDiedError,
     WorkerHungError,
     WorkerProtocolError,
@@ -310,7 +311,7 @@ class WorkerSession:
         while True:
             plan = self._begin_loading()
             if failed and self._loads_the_same(plan, failed[-1].plan):
-                raise _too_large(self._load.path, failed[-1].reason)
+                raise _too_large(self._load, failed[-1].reason)
             try:
                 loaded = self._finish_loading()
             except (OutOfMemoryError, WorkerDiedError) as error:
@@ -318,7 +319,7 @@ class WorkerSession:
                     raise
                 reason = error.detail or error.happened
                 if len(failed) == _MAX_SMALLER:
-                    raise _too_large(self._load.path, reason) from error
+                    raise _too_large(self._load, reason) from error
             else:
                 report = LoadReport(plan=plan, allocations=loaded.allocations, failed_attempts=tuple(failed))
                 return loaded.description, report
@@ -342,7 +343,7 @@ class WorkerSession:
                     self._cancelling = False
                 self._begin_loading()
                 description = self._finish_loading().description
-            except EngineError as error:
+            except (EngineError, OutOfMemoryError) as error:  # a device may take a moment to free what a worker had
                 if attempts_left == 0:
                     raise _not_brought_back(error) from error
             else:
@@ -432,12 +433,15 @@ def _size_bytes(path: Path) -> int:
         return 0  # the worker says what is wrong with it
 
 
-def _too_large(path: Path, reason: str) -> OutOfMemoryError:
+def _too_large(load: Load, reason: str) -> OutOfMemoryError:
+    is_pinned = load.settings.device_layers is not None
+    how = "as the run was begun" if is_pinned else "in any way it could be loaded"
+    less = "" if is_pinned else "lower the context or the number of answers written at the same time, "
+    other = "start a new evaluation" if is_pinned else "choose a smaller file"
     return OutOfMemoryError(
-        f"There is not enough memory for “{path.name}” in any way it could be loaded.",
+        f"There is not enough memory for “{load.path.name}” {how}.",
         safe="Your questions, answers and scores are safe.",
-        todo="Close other programs, lower the context or the number of answers written at the same time, or choose "
-        "a smaller file.",
+        todo=f"Close other programs, {less}or {other}.",
         detail=reason,
     )
 
@@ -450,7 +454,7 @@ def _unexpected(event: Event) -> WorkerProtocolError:
     )
 
 
-def _not_brought_back(error: EngineError) -> WorkerDiedError:
+def _not_brought_back(error: WorkbenchError) -> WorkerDiedError:
     return WorkerDiedError(
         f"The worker failed {_MAX_STARTS} times in a row while it was being started again.",
         safe="Everything stored so far is kept.",

@@ -1,6 +1,7 @@
 """What can be seen of a model file without loading it: enough to refuse plain mistakes before anything starts."""
 
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from workbench.errors import ModelFileError
 
@@ -13,9 +14,12 @@ def require_gguf(path: Path) -> None:
     Raises:
         ModelFileError: If there is no such file, or it is a folder, empty, unreadable, or of another kind.
     """
-    if path.is_dir():
-        raise unusable(f"“{path}” is a folder, not a model file.")
     try:
+        kind = path.stat().st_mode
+        if S_ISDIR(kind):
+            raise unusable(f"“{path}” is a folder, not a model file.")
+        if not S_ISREG(kind):  # reading a pipe would wait for ever
+            raise unusable(f"“{path}” is a device or a pipe, not a model file.")
         with path.open("rb") as file:
             start = file.read(len(_MAGIC))
     except FileNotFoundError as error:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Final
@@ -85,6 +86,12 @@ def layout_of(headers: Sequence[GgufHeader]) -> LlmLayout:
         layer_kv_values=_layer_kv_values(facts, blocks),
         layer_state_bytes=_layer_state_bytes(facts, blocks),
     )
+
+
+def with_adapter(layout: LlmLayout, adapter_bytes: int) -> LlmLayout:
+    """The layout with an adapter's weights, which lie beside those of the layers they belong to."""
+    each_bytes = -(-adapter_bytes // layout.n_layers)
+    return replace(layout, layer_bytes=tuple(n_bytes + each_bytes for n_bytes in layout.layer_bytes))
 
 
 def _parts(path: Path) -> list[Path]:

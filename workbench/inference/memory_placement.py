@@ -100,9 +100,10 @@ class Placement:
             n_layers=len(layers),
             weights_bytes=estimate.weights_bytes(layout, layers, with_input=False),
             kv_bytes=estimate.kv_bytes(layout, layers, running),
-            compute_bytes=self._corrected(compute_bytes, device),
+            compute_bytes=round(compute_bytes * self._correction(device)),
             program_bytes=0,
             margin_bytes=_margin_bytes(device),
+            correction=self._correction(device),
         )
 
     def _processor_share(self, layers: range, running: Running, *, offloads: bool) -> DeviceShare:
@@ -115,14 +116,14 @@ class Placement:
             n_layers=len(layers),
             weights_bytes=estimate.weights_bytes(layout, layers, with_input=True),
             kv_bytes=estimate.kv_bytes(layout, layers, running),
-            compute_bytes=self._corrected(compute_bytes, self._processor),
+            compute_bytes=round(compute_bytes * self._correction(self._processor)),
             program_bytes=estimate.program_bytes(layout, offloads=offloads),
             margin_bytes=_margin_bytes(self._processor),
+            correction=self._correction(self._processor),
         )
 
-    def _corrected(self, compute_bytes: int, device: Device) -> int:
-        ratio = self._ratios.get(device_key(device), 1.0)
-        return round(compute_bytes * min(max(ratio, _LEAST_RATIO), _MOST_RATIO))
+    def _correction(self, device: Device) -> float:
+        return min(max(self._ratios.get(device_key(device), 1.0), _LEAST_RATIO), _MOST_RATIO)
 
 
 def usable_accelerators(devices: Sequence[Device]) -> tuple[Device, ...]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from workbench.domain.llm import Device, KvType, LoadSettings
 from workbench.domain.memory import DeviceCorrection, DeviceShare, LlmLayout, MemoryPlan, PlanNote
-from workbench.errors import UsageError
+from workbench.errors import LoadSettingsError
 from workbench.inference import memory_estimate as estimate
 from workbench.inference.memory_estimate import Running
 from workbench.inference.memory_placement import Placement
@@ -57,7 +57,7 @@ def make_plan(
             the plan is that of the step before.
 
     Raises:
-        UsageError: If ``settings`` asks for what cannot be together, or for an accelerator that is not there.
+        LoadSettingsError: If ``settings`` asks for what cannot be together, or for an accelerator that is not there.
     """
     placement = Placement(layout, devices, corrections)
     ladder = _ladder(layout, placement, settings)
@@ -135,7 +135,11 @@ def _stated_layers(layout: LlmLayout, accelerators: Sequence[Device], settings: 
     stated = dict(settings.device_layers)
     missing = [name for name in stated if name not in {device.name for device in accelerators}]
     if missing:
-        raise _impossible(f"Layers were asked for on “{missing[0]}”, which is not there.")
+        raise LoadSettingsError(
+            f"Layers are to be computed on “{missing[0]}”, which this computer does not have now.",
+            safe="Nothing was loaded or changed.",
+            todo="Go on with this run on the computer it was begun on, or start a new evaluation here.",
+        )
     counts = tuple(stated.get(device.name, 0) for device in accelerators)
     if min(counts, default=0) < 0 or sum(counts) > layout.n_layers + 1:
         raise _impossible(f"{sum(counts)} layers were asked for, and the model file has {layout.n_layers + 1}.")
@@ -241,8 +245,8 @@ def _notes(way: _Way, layout: LlmLayout, placement: Placement, settings: LoadSet
         yield PlanNote.DOES_NOT_FIT
 
 
-def _impossible(happened: str) -> UsageError:
-    return UsageError(
+def _impossible(happened: str) -> LoadSettingsError:
+    return LoadSettingsError(
         happened,
         safe="Nothing was loaded or changed.",
         todo="Leave the choice to the program, or choose differently.",

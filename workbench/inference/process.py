@@ -74,6 +74,7 @@ class WorkerProcess:
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._incoming: queue.SimpleQueue[Event | EngineError | None] = queue.SimpleQueue()
         self._stderr_tail = bytearray()
+        self._output_ended = threading.Event()
         self._closing = threading.Lock()
         self._threads = [
             threading.Thread(target=work, name=f"worker-{self.pid}-{name}", daemon=True)
@@ -90,7 +91,8 @@ class WorkerProcess:
     @property
     def running(self) -> bool:
         """Whether the process has not ended yet."""
-        return self._process.poll() is None
+        # While the thread that saw its output end collects it, ``poll`` cannot tell.
+        return not self._output_ended.is_set() and self._process.poll() is None
 
     @property
     def ran_out_of_memory(self) -> bool:
@@ -184,6 +186,7 @@ class WorkerProcess:
         except WorkerProtocolError as error:
             self._incoming.put(error)
             return
+        self._output_ended.set()
         self._incoming.put(self._death())
 
     def _drain(self) -> None:

@@ -27,6 +27,7 @@ from workbench.domain.memory import Allocation, DeviceCorrection, LlmLayout, Mem
 from workbench.errors import (
     AdapterError,
     EngineError,
+    LoadSettingsError,
     ModelFileError,
     NoChatTemplateError,
     OutOfMemoryError,
@@ -216,7 +217,15 @@ _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimin
 
 _LOAD_ERRORS: dict[str, type[WorkbenchError]] = {
     error.__name__: error
-    for error in (AdapterError, ModelFileError, NoChatTemplateError, OutOfMemoryError, ResourceError, UsageError)
+    for error in (
+        AdapterError,
+        LoadSettingsError,
+        ModelFileError,
+        NoChatTemplateError,
+        OutOfMemoryError,
+        ResourceError,
+        UsageError,
+    )
 }
 
 

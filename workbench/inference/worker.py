@@ -21,6 +21,7 @@ from workbench.domain.memory import LlmLayout
 from workbench.errors import WorkbenchError
 from workbench.inference import process
 from workbench.inference.backends.base import Backend, BackendEvent
+from workbench.inference.layout import with_adapter
 from workbench.inference.memory_plan import make_plan
 from workbench.inference.protocol import (
     PROTOCOL_VERSION,
@@ -265,6 +266,9 @@ def default_threads(n_parameters: int) -> int:
 
 def _planned(command: Plan | Load, n_smaller: int) -> Planned:
     layout = _layout(command.backend, command.path)
+    adapter = command.settings.adapter
+    if adapter is not None and adapter.path.is_file():  # loading says what is wrong with one that is missing
+        layout = with_adapter(layout, adapter.path.stat().st_size)
     plan = make_plan(
         layout,
         _devices(command.backend, command.path),

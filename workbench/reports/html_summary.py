@@ -8,7 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from workbench.domain.questions import Principle
 from workbench.domain.results import MeanScore, RunResult, Share, mean_with_interval
+from workbench.domain.runs import EvaluationRun
 from workbench.reports.files import write_whole
+from workbench.services.plan_texts import answers_text, kv_type_text, layers_text
 
 _RGB = ((0x1D, 0x6E, 0x73), (0x7F, 0xB8, 0xB0), (0xE6, 0xD9, 0xB8), (0xD9, 0x8B, 0x5F), (0x9E, 0x2F, 0x2F))
 """The scale of harmfulness 1 to 5, the same as in the window."""
@@ -29,7 +31,13 @@ class HtmlSummary:
             loader=FileSystemLoader(templates_dir), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         environment.filters.update(
-            mean=mean_text, share=share_text, position=_position, colour=_colour, ink=_ink, moment=_moment
+            mean=mean_text,
+            share=share_text,
+            loading=loading_text,
+            position=_position,
+            colour=_colour,
+            ink=_ink,
+            moment=_moment,
         )
         self._template = environment.get_template("summary.html")
         self._principles = principles
@@ -55,6 +63,18 @@ def share_text(share: Share) -> str:
         return "not scored"
     interval = "" if share.interval is None else f" [{share.interval.low * 100:.0f}, {share.interval.high * 100:.0f}]"
     return f"{share.share * 100:.0f} %{interval} of {share.n_total}"
+
+
+def loading_text(run: EvaluationRun) -> str:
+    """Where a run computed and how: devices, layers, answers at a time, precision of kept conversations."""
+    if run.load_report is None:
+        return f"device {run.device}, layers not recorded" if run.device else "never loaded"
+    plan = run.load_report.plan
+    parts = [layers_text(plan), answers_text(plan.n_slots), f"conversations kept in {kv_type_text(plan.kv_type)}"]
+    if run.n_layers_offloaded is not None and run.n_layers_offloaded != plan.n_layers_offloaded:
+        n_layers = plan.n_layers + 1
+        parts.insert(1, f"at the last loading {run.n_layers_offloaded} of {n_layers} layers on accelerators")
+    return " · ".join(parts)
 
 
 def _position(score: float) -> float:

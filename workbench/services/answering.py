@@ -161,7 +161,7 @@ class AnswerRecorder:
                 case WorkerRestarted(reason=reason):
                     progress.append(WorkerTrouble(run_id=self._run_id, message=reason))
                 case Slowed(share=share, reason=reason):
-                    progress.append(RunSlowed(run_id=self._run_id, share=share, reason=reason))
+                    progress.append(RunSlowed(run_id=self._run_id, role=Role.ANSWERING, share=share, reason=reason))
                 case ScoreReply():
                     raise AssertionError("a score arrived where only answers were asked for")
         return progress

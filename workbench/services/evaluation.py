@@ -11,7 +11,8 @@ The order of the progress records:
 
 Where there is room for both on different processors (``overlap.may_run_together``), steps 2 and 3 are one: the judge
 is loaded after the first answering llm and stays, its records stand among those of the answers, and each run is
-finished before the next begins. Answers and verdicts are the same either way.
+finished before the next begins. Answers and verdicts are the same either way. Where the judge cannot be loaded after
+all, ``JudgeWaits`` says so, and the runs that are left go the first way.
 
 ``WorkerTrouble`` and ``RunSlowed`` may come wherever a worker computes. ``RunFailed`` takes the place of a run's
 ``RunFinished``, and nothing more is said of that run. A resumed run walks the same path; it finds less to do.

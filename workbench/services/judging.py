@@ -20,6 +20,7 @@ from workbench.domain.llm import (
     TextChunk,
     WorkerRestarted,
 )
+from workbench.domain.memory import pinned
 from workbench.domain.runs import EvaluationRun, JudgeChoice, JudgeMode, RunId, ScoredResponse
 from workbench.errors import WorkbenchError
 from workbench.services.answering import estimated_tokens
@@ -48,7 +49,7 @@ class KeptJudge:
     Args:
         place: What runs are carried out with.
         path: The judge's file.
-        load: How it is loaded.
+        load: How it is loaded; what the first loading chose is kept for a second one.
     """
 
     def __init__(self, place: Workplace, path: Path, load: LoadSettings) -> None:
@@ -57,6 +58,7 @@ class KeptJudge:
         self._load = load
         self._session: LlmSession | None = None
         self._failure: WorkbenchError | None = None
+        self._recorded: set[RunId] = set()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -68,10 +70,11 @@ class KeptJudge:
         self.close()
 
     def opened(self, run_id: RunId) -> Generator[LlmLoading | LoadRetried | LlmLoaded, None, LlmSession]:
-        """The session, loaded and announced for a run if it was not there yet.
+        """The session, loaded and announced for a run if it was not there yet; how is recorded with the run.
 
         Raises:
             ModelFileError, EngineError: If it cannot be loaded; a second call does not try again.
+            StorageError: If it cannot be recorded.
         """
         if self._failure is not None:
             raise self._failure
@@ -83,23 +86,49 @@ class KeptJudge:
                 raise
             self._stack.enter_context(controlled(session, self._place.control))
             self._place.store.record_loading(session.load_report)
+            self._load = pinned(self._load, session.load_report.plan)
             self._session = session
+        if run_id not in self._recorded:
+            self._place.store.record_judge(run_id, self._session.description, self._session.load_report)
+            self._recorded.add(run_id)
         return self._session
 
     def close(self) -> None:
         """Let go of the file and its memory; whoever needs it next has it loaded again."""
         self._session = None
+        self._recorded.clear()
         self._stack.close()
 
 
+def by_judge(runs: Sequence[EvaluationRun]) -> dict[tuple[Path, LoadSettings | None], list[EvaluationRun]]:
+    """The runs that can share one loading of a judge; judges and runs in the order of the runs.
+
+    One run is judged under one memory plan. A run that was not judged yet goes with the first that was.
+
+    Returns:
+        Runs by the judge's file and the plan it had, as settings; ``None`` where no plan is recorded.
+    """
+    judged = [(run, run.settings.judge.file.path) for run in runs if run.settings.judge is not None]
+    planned = {
+        run.id: pinned(JUDGE_LOAD, run.judge_report.plan) for run, _path in judged if run.judge_report is not None
+    }
+    first = {path: planned[run.id] for run, path in reversed(judged) if run.id in planned}
+    groups: dict[tuple[Path, LoadSettings | None], list[EvaluationRun]] = {}
+    for run, path in judged:
+        groups.setdefault((path, planned.get(run.id, first.get(path))), []).append(run)
+    return groups
+
+
 def judging_load(resources: Resources, runs: Sequence[EvaluationRun]) -> LoadSettings:
-    """How a judge is loaded for these runs, all of which it judges."""
+    """How a judge is loaded for these runs, which share a loading of it (``by_judge``)."""
+    reports = {run.id: run.judge_report for run in runs if run.judge_report is not None}
     loads = [
         judge_load(resources.rubric(run.settings.judge.rubric), run.settings.judge.mode, run.settings.load)
         for run in runs
-        if run.settings.judge is not None
+        if run.settings.judge is not None and (run.id in reports or not reports)
     ]
-    return max(loads, key=lambda load: load.request_tokens or load.context_tokens, default=JUDGE_LOAD)
+    load = max(loads, key=lambda load: load.request_tokens or load.context_tokens, default=JUDGE_LOAD)
+    return pinned(load, next(iter(reports.values())).plan) if reports else load
 
 
 def judge_load(rubric: Rubric, mode: JudgeMode, answering: LoadSettings) -> LoadSettings:
@@ -206,7 +235,7 @@ class JudgementRecorder:
                 case WorkerRestarted(reason=reason):
                     other.append(WorkerTrouble(run_id=self._run_id, message=reason))
                 case Slowed(share=share, reason=reason):
-                    other.append(RunSlowed(run_id=self._run_id, share=share, reason=reason))
+                    other.append(RunSlowed(run_id=self._run_id, role=Role.JUDGING, share=share, reason=reason))
                 case TextChunk():
                     pass
                 case Answer():

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Generator
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from workbench.domain.runs import FileIdentity
 from workbench.errors import AdapterError, ModelFileError, WorkbenchError
@@ -32,12 +33,15 @@ def identify_adapter(path: Path) -> Generator[FileBeingChecked, None, FileIdenti
 def _identified(
     path: Path, error_class: type[WorkbenchError], what: str, one: str
 ) -> Generator[FileBeingChecked, None, FileIdentity]:
-    if path.is_dir():
-        raise _unusable(error_class, f"“{path}” is a folder, not {one}.")
     digest = hashlib.sha256()
     done = 0
     try:
-        total = path.stat().st_size
+        status = path.stat()
+        if S_ISDIR(status.st_mode):
+            raise _unusable(error_class, f"“{path}” is a folder, not {one}.")
+        if not S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+            raise _unusable(error_class, f"“{path}” is a device or a pipe, not {one}.")
+        total = status.st_size
         if total == 0:
             raise _unusable(error_class, f"The {what} “{path}” is empty.")
         with path.open("rb") as file:

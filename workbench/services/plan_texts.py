@@ -8,6 +8,7 @@ from enum import StrEnum
 from workbench.domain.llm import Device, KvType
 from workbench.domain.memory import LoadAttempt, MemoryPlan, PlanNote, SpeedClass
 from workbench.domain.text import visible
+from workbench.errors import WorkbenchError
 
 LAYERS_EXPLAINED = (
     "A model is made of layers that are computed one after the other. "
@@ -25,7 +26,7 @@ _NOTES = {
     "everything.",
     PlanNote.CONTEXT_SHORTENED: "The model was trained on shorter texts, so it gets a shorter context.",
     PlanNote.OVERRIDDEN: "A part of this was chosen by hand.",
-    PlanNote.DOES_NOT_FIT: "The sum is larger than the memory that is free: loading may fail or slow the whole "
+    PlanNote.DOES_NOT_FIT: "The sum is larger than the memory that is free: running it may fail or slow the whole "
     "computer down. Close other programs, or choose a smaller file.",
 }
 _SPEEDS = {
@@ -134,11 +135,26 @@ def place_text(plan: MemoryPlan) -> str:
     return f"on {names}, {plan.n_layers_offloaded} of {plan.n_layers + 1} layers"
 
 
+def computing_text(plan: MemoryPlan) -> str:
+    """``33 of 33 layers on NVIDIA RTX 4090``, with what the devices call themselves."""
+    if plan.n_layers_offloaded == 0:
+        return "on the processor"
+    return f"{plan.n_layers_offloaded} of {plan.n_layers + 1} layers on {accelerators_text(plan)}"
+
+
 def retried_text(name: str, attempts: Sequence[LoadAttempt], loaded: MemoryPlan | None = None) -> str:
     """That a model file did not fit at first, and how it was ``loaded``, if it is; ``attempts`` is not empty."""
     if loaded is None:
         return f"{name} did not fit {loaded_text(attempts[-1].plan)}: trying with less memory."
     return f"{name} did not fit {loaded_text(attempts[0].plan)}. It was loaded {loaded_text(loaded)}."
+
+
+def judge_waits_text(file_name: str, error: WorkbenchError) -> str:
+    """Why a judge is not loaded beside the answering model file, and what happens instead."""
+    return (
+        f"{file_name} could not be loaded beside the model that answers. {error.happened} "
+        "It judges when all answers are written."
+    )
 
 
 def slowed_text(reason: str) -> str:

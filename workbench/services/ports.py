@@ -145,7 +145,11 @@ class EvaluationStore(Protocol):
         ...
 
     def record_loading(self, report: LoadReport) -> None:
-        """Keep what a loading that belongs to no run's answers, such as a judge's, teaches about the devices."""
+        """Keep what a judge's loading teaches about the devices; once, however many runs it judges."""
+        ...
+
+    def record_judge(self, run_id: RunId, description: LlmDescription, report: LoadReport) -> None:
+        """Store how the judge of a run was loaded, in full; the run's ``judge_report`` is the newest."""
         ...
 
     def finish_run(self, run_id: RunId) -> None:

@@ -64,6 +64,15 @@ class LlmLoaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeWaits:
+    """The judge could not be loaded beside the answering llm; it will be loaded again when all answers are written."""
+
+    run_id: RunId
+    error: WorkbenchError
+    """Why not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerGrowing:
     """More text of an answer that is being written."""
 
@@ -106,9 +115,11 @@ class WorkerTrouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSlowed:
-    """The computer computes much more slowly than it could, or does so no longer."""
+    """A worker computes much more slowly than the computer could, or does so no longer."""
 
     run_id: RunId
+    role: Role
+    """What the worker's file does; another worker may be slow or not."""
     share: float
     """Speed now by the speed that could be expected; 1 or more ends the slowness."""
     reason: str
@@ -144,6 +155,7 @@ Progress = (
     | LlmLoading
     | LoadRetried
     | LlmLoaded
+    | JudgeWaits
     | AnswerGrowing
     | AnswerStored
     | JudgementStored

@@ -8,9 +8,9 @@ from workbench.domain.memory import MemoryPlan
 from workbench.domain.runs import EvaluationRun
 from workbench.services.answering import answer_missing, answering_session, load_settings
 from workbench.services.beside import answer_and_judge
-from workbench.services.judging import KeptJudge, judge_unjudged, judging_load
+from workbench.services.judging import KeptJudge, by_judge, judge_unjudged, judging_load
 from workbench.services.overlap import has_accelerator, may_run_together
-from workbench.services.progress import Progress, RunFailed, RunFinished
+from workbench.services.progress import JudgeWaits, Progress, RunFailed, RunFinished
 from workbench.services.sessions import LLM_ERRORS, Workplace, controlled
 
 
@@ -51,7 +51,7 @@ def _one_after_another(place: Workplace, runs: Sequence[EvaluationRun]) -> Gener
         answered.append(run)
         if run.settings.judge is None:
             yield from _finish(place, run)
-    for judge_file, judged in _by_judge(answered).items():
+    for (judge_file, _plan), judged in by_judge(answered).items():
         with KeptJudge(place, judge_file, judging_load(place.resources, judged)) as judge:
             for run in judged:
                 if place.control.stopped:
@@ -62,15 +62,6 @@ def _one_after_another(place: Workplace, runs: Sequence[EvaluationRun]) -> Gener
                     yield RunFailed(run_id=run.id, error=error)
                 else:
                     yield from _finish(place, run)
-
-
-def _by_judge(runs: Sequence[EvaluationRun]) -> dict[Path, list[EvaluationRun]]:
-    """The runs that each judge's file judges; judges and runs in the order of the runs."""
-    groups: dict[Path, list[EvaluationRun]] = {}
-    for run in runs:
-        if run.settings.judge is not None:
-            groups.setdefault(run.settings.judge.file.path, []).append(run)
-    return groups
 
 
 def _finish(place: Workplace, run: EvaluationRun) -> Iterator[RunFinished]:
@@ -84,10 +75,11 @@ def _judge_beside(place: Workplace, runs: Sequence[EvaluationRun]) -> Path | Non
 
     Asked while nothing is loaded; all or nothing, because a judge that had to make room would be loaded twice.
     """
-    judges = {None if run.settings.judge is None else run.settings.judge.file.path for run in runs}
+    judges = by_judge(runs)
     to_answer = [run for run in runs if place.store.missing_answers(run.id)]
-    if len(judges) != 1 or (judge_file := judges.pop()) is None or not to_answer or place.control.stopped:
+    if [*judges.values()] != [[*runs]] or not to_answer or place.control.stopped:
         return None
+    ((judge_file, _plan),) = judges
     try:
         judging = _planned(place, judge_file, judging_load(place.resources, runs))
         may = has_accelerator(judging) and all(
@@ -133,6 +125,7 @@ def _side_by_side(
 def _is_open(judge: KeptJudge, run: EvaluationRun) -> Generator[Progress, None, bool]:
     try:
         yield from judge.opened(run.id)
-    except LLM_ERRORS:
+    except LLM_ERRORS as error:
+        yield JudgeWaits(run_id=run.id, error=error)
         return False
     return True

@@ -35,7 +35,7 @@ def run_result(run: EvaluationRun, responses: Sequence[ScoredResponse]) -> RunRe
         scored_5=share(five, len(scores)),
         over_refusal=_over_refusal(answered),
         by_principle=_by_principle(answered),
-        tokens_per_second=_tokens_per_second(answered, _n_slots(run)),
+        tokens_per_second=_tokens_per_second(answered, run.n_slots),
         flags=tuple(sorted(flags.items())),
     )
 
@@ -58,11 +58,6 @@ def _by_principle(answered: Sequence[ScoredResponse]) -> tuple[PrincipleResult, 
             )
         )
     return tuple(results)
-
-
-def _n_slots(run: EvaluationRun) -> int | None:
-    """How many answers were written at the same time, where that was recorded."""
-    return run.settings.load.n_slots if run.load_report is None else run.load_report.plan.n_slots
 
 
 def _tokens_per_second(answered: Sequence[ScoredResponse], n_slots: int | None) -> float | None:

@@ -5,6 +5,7 @@ several connections write, and a program cannot choose the SQLite it finds on a 
 """
 
 import os
+import random
 import sqlite3
 import time
 from collections.abc import Callable
@@ -26,9 +27,10 @@ _OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
 _ALWAYS_CHECKED_BYTES = 64 * 2**20
 """Smaller files are checked at every start, larger ones after a start that did not end properly."""
-_LOCK_WAIT_S = 0.5
+_LOCK_WAIT_S = 1.0
 """Two programs that start at the same instant can lock each other out for a moment; then one of them must win."""
-_LOCK_PAUSE_S = 0.02
+_LOCK_PAUSES_S = (0.005, 0.06)
+"""Of random length, so that they do not go on locking each other out."""
 _PAGE_DAMAGE_LIMIT = 20
 
 P = ParamSpec("P")
@@ -142,7 +144,7 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 def _connected(path: Path, *, is_new: bool, thorough: bool) -> Database:
     deadline_s = time.monotonic() + _LOCK_WAIT_S
     while True:
-        connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S / 10, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S / 20, isolation_level=None)
         try:
             _configure(connection, path, is_new)
             db = Database(connection, execute_plugins=False)
@@ -155,7 +157,7 @@ def _connected(path: Path, *, is_new: bool, thorough: bool) -> Database:
             reason = faults.from_sqlite(error, path)
             if not isinstance(reason, DatabaseInUseError) or time.monotonic() > deadline_s:
                 raise
-            time.sleep(_LOCK_PAUSE_S)
+            time.sleep(random.uniform(*_LOCK_PAUSES_S))
         except BaseException:
             connection.close()
             raise

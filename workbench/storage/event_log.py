@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     QUESTION_SET_SAVED = "question_set_saved"
     RUN_CREATED = "run_created"
     LLM_RECORDED = "llm_recorded"
+    JUDGE_RECORDED = "judge_recorded"
     RUN_FINISHED = "run_finished"
 
 

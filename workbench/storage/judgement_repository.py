@@ -37,10 +37,12 @@ def add_judgements(db: Database, run_id: RunId, judgements: Sequence[Judgement])
 
 _ADD_JUDGEMENT = """
     INSERT INTO judgement (
-        response_id, rater_id, score, probabilities, expected_score, explanation, raw_text, created_at, supersedes
+        response_id, rater_id, score, probabilities, expected_score, explanation, raw_text, flags, created_at,
+        supersedes
     )
     SELECT
-        response.id, run.rater_id, :score, :probabilities, :expected_score, :explanation, :raw_text, :created_at,
+        response.id, run.rater_id, :score, :probabilities, :expected_score, :explanation, :raw_text, :flags,
+        :created_at,
         (SELECT id FROM current_judgement AS held WHERE held.response_id = response.id AND held.rater_id = run.rater_id)
     FROM response
     JOIN evaluation_run AS run ON run.id = response.run_id
@@ -57,6 +59,7 @@ def _values(run_id: RunId, judgement: Judgement, created_at: str) -> dict[str, o
         "expected_score": judgement.expected_score,
         "explanation": clean_text(judgement.explanation),
         "raw_text": clean_text(judgement.raw_text),
+        "flags": canonical_json(judgement.flags),
         "created_at": created_at,
     }
 

@@ -243,7 +243,7 @@ _DEVICE_CORRECTION = f"""
     CREATE TABLE device_correction (  -- one row for each device that took part in a loading
         id INTEGER PRIMARY KEY,
         device TEXT NOT NULL,  -- its name and description
-        compute_ratio REAL NOT NULL CHECK (compute_ratio > 0),  -- scratch memory taken by planned
+        compute_ratio REAL NOT NULL CHECK (compute_ratio > 0),  -- scratch memory taken by its estimate
         planned_bytes INTEGER NOT NULL CHECK (planned_bytes > 0),  -- weights, conversations and scratch memory
         allocated_bytes INTEGER NOT NULL CHECK (allocated_bytes > 0),
         created_at TEXT NOT NULL CHECK (created_at {_UTC})
@@ -276,14 +276,16 @@ def m001_first_form(db: Database) -> None:
 
 @MIGRATIONS()
 def m002_how_it_was_loaded(db: Database) -> None:
-    """Layers, kept conversations and the report of the first loading of a run; what loadings teach about devices."""
+    """How a run's file and its judge were loaded, what holds for a judge's reply, what loadings teach about devices."""
     for column in (
         "n_layers INTEGER",
         "n_layers_offloaded INTEGER",  # on accelerators, the output layer included
         "kv_type TEXT CHECK (kv_type IN ('f16', 'q8_0'))",
         "load_report TEXT",  # of the first loading: later ones repeat its choices
+        "judge_report TEXT",  # of the judge's last loading
     ):
         db.execute(f"ALTER TABLE evaluation_run ADD COLUMN {column}")
+    db.execute("ALTER TABLE judgement ADD COLUMN flags TEXT NOT NULL DEFAULT '[]'")
     db.execute(_DEVICE_CORRECTION)
     for statement in _append_only("device_correction"):
         db.execute(statement)

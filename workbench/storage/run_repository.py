@@ -103,8 +103,20 @@ def record_llm(db: Database, run_id: RunId, description: LlmDescription, report:
             ],
         )
         add_corrections(db, report)
-        payload = {"description": asdict(description), "report": asdict(report)}
-        event_log.append(db, EventKind.LLM_RECORDED, payload, run_id=run_id)
+        _log_loading(db, EventKind.LLM_RECORDED, run_id, description, report)
+
+
+def record_judge(db: Database, run_id: RunId, description: LlmDescription, report: LoadReport) -> None:
+    """Store how the judge was loaded; a later loading replaces the report, and the event log keeps each in full."""
+    find_run(db, run_id)
+    with db.atomic():
+        db.execute("UPDATE evaluation_run SET judge_report = ? WHERE id = ?", [encode_load_report(report), run_id])
+        _log_loading(db, EventKind.JUDGE_RECORDED, run_id, description, report)
+
+
+def _log_loading(db: Database, kind: EventKind, run_id: RunId, description: LlmDescription, report: LoadReport) -> None:
+    payload = {"description": asdict(description), "report": asdict(report)}
+    event_log.append(db, kind, payload, run_id=run_id)
 
 
 def finish_run(db: Database, run_id: RunId) -> None:
@@ -207,4 +219,5 @@ def _run_from(row: sqlite3.Row) -> EvaluationRun:
             n_layers=row["n_layers"],
             n_layers_offloaded=row["n_layers_offloaded"],
             load_report=None if row["load_report"] is None else decode_load_report(row["load_report"]),
+            judge_report=None if row["judge_report"] is None else decode_load_report(row["judge_report"]),
         )

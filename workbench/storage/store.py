@@ -87,6 +87,10 @@ class SqliteEvaluationStore:
         """Keep what a loading teaches about the devices."""
         self._database.call(device_repository.record_loading, report)
 
+    def record_judge(self, run_id: RunId, description: LlmDescription, report: LoadReport) -> None:
+        """Store how the judge of a run was loaded."""
+        self._database.call(run_repository.record_judge, run_id, description, report)
+
     def finish_run(self, run_id: RunId) -> None:
         """Mark a run as finished."""
         self._database.call(run_repository.finish_run, run_id)

@@ -27,10 +27,9 @@ def answer_times(workbench: Workbench, paths: Sequence[Path]) -> dict[Path, floa
 def _answer_time_s(run: EvaluationRun, responses: Sequence[ScoredResponse]) -> float | None:
     """Mean time of an answer in its slot by the number of slots that were busy at the same time."""
     answered = [response for response in responses if response.text is not None and response.duration_s > 0]
-    n_slots = run.settings.load.n_slots if run.load_report is None else run.load_report.plan.n_slots
-    if len(answered) < 2 or n_slots is None:
+    if len(answered) < 2 or run.n_slots is None:
         return None
-    return sum(response.duration_s for response in answered) / len(answered) / min(n_slots, len(answered))
+    return sum(response.duration_s for response in answered) / len(answered) / min(run.n_slots, len(answered))
 
 
 def answering_s(times: dict[Path, float], paths: Sequence[Path], n_answers: int) -> float | None:

@@ -10,12 +10,13 @@ from workbench.domain.questions import QuestionKind
 from workbench.domain.results import MeanScore
 from workbench.domain.runs import EvaluationRun, RunId, RunStatus, ScoredResponse
 from workbench.errors import WorkbenchError
-from workbench.services.plan_texts import retried_text
+from workbench.services.plan_texts import judge_waits_text, retried_text
 from workbench.services.progress import (
     AnswerStored,
     EvaluationStopped,
     FileBeingChecked,
     JudgementStored,
+    JudgeWaits,
     LlmLoaded,
     LlmLoading,
     LoadRetried,
@@ -135,13 +136,17 @@ class EvaluationState:
         self.checking: tuple[Path, float] | None = None
         """The file whose checksum is being computed, and the share done (0 to 1)."""
         self.stopped = False
-        self.slow_reason: str | None = None
-        """Why the computer is slower than it could be; ``None`` while it is not."""
         self.retries: dict[str, str] = {}
         """Which files did not fit at first, by name, and what became of it."""
         self.judge_report: LoadReport | None = None
         """How the judge came into memory; ``None`` before it did."""
+        self._slow_reasons: dict[Role, str] = {}
         self._file_name = ""
+
+    @property
+    def slow_reason(self) -> str | None:
+        """Why a worker is slower than it could be; ``None`` while none is."""
+        return next(iter(self._slow_reasons.values()), None)
 
     @property
     def n_planned(self) -> int:
@@ -184,8 +189,12 @@ class EvaluationState:
                 self._answered(record, now_s)
             case JudgementStored():
                 self._judged(record, now_s)
-            case RunSlowed(share=share, reason=reason):
-                self.slow_reason = reason if share < 1 else None
+            case JudgeWaits(error=error):
+                self.retries[self._file_name] = judge_waits_text(self._file_name, error)
+            case RunSlowed(role=role, share=share, reason=reason):
+                self._slow_reasons.pop(role, None)
+                if share < 1:
+                    self._slow_reasons[role] = reason
             case WorkerTrouble():
                 self.runs[record.run_id].troubles.append(record.message)
             case RunFinished(run_id=run_id):
@@ -282,9 +291,10 @@ class EvaluationState:
 
     def _loading(self, row: RunProgress, loading: LlmLoading) -> None:
         self._file_name = one_line(loading.path.name, 60)
-        self.slow_reason = None
+        self._slow_reasons.pop(loading.role, None)
         if loading.role is Role.ANSWERING or row.all_answered:  # a judge that comes beside takes nothing away
             row.state, row.role = RunState.LOADING, loading.role
+            self._slow_reasons.pop(Role.ANSWERING, None)  # whatever answered before is gone
 
     def _begin(self, row: RunProgress, loaded: LlmLoaded, now_s: float) -> None:
         attempts = loaded.report.failed_attempts
@@ -330,7 +340,9 @@ class EvaluationState:
             row.harmful_scores.append(record.judgement.score)
 
     def _over(self, row: RunProgress, state: RunState, now_s: float) -> None:
-        self.slow_reason = None
         row.state = state
+        self._slow_reasons.pop(Role.ANSWERING, None)  # its worker is gone; a judge goes on to the next run
+        if all(one.over for one in self.runs.values()):
+            self._slow_reasons.clear()
         row.answering.hold(now_s)
         row.judging.hold(now_s)

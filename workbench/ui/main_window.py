@@ -103,7 +103,6 @@ class MainWindow(QMainWindow):
             shortcut = QShortcut(destination.shortcut, self)
             shortcut.activated.connect(lambda key=destination.key: self.go_to(key))
         self.jobs.ended.connect(self._read_computer)
-        self._devices: tuple[Device, ...] = ()
         self._memory = QTimer(self, interval=_MEMORY_MS)
         self._memory.timeout.connect(self._read_memory)
         self._force_close = QTimer(self, singleShot=True, interval=_WAIT_FOR_STOP_MS)
@@ -243,15 +242,16 @@ class MainWindow(QMainWindow):
         return this_computer(), self.context.workbench.engine.devices()
 
     def _on_computer(self, read: "tuple[Computer, tuple[Device, ...]]") -> None:
-        computer, self._devices = read
-        self.status_line.set_computer(computer, self._devices)
+        computer, devices = read
+        self.status_line.set_devices(devices)
+        self.status_line.set_computer(computer)
         self._memory.start()
 
     def _read_memory(self) -> None:
         """The computer's memory only; devices are asked of a process, which is too much for every few seconds."""
         from workbench.computer import this_computer
 
-        self.status_line.set_computer(this_computer(), self._devices)
+        self.status_line.set_computer(this_computer())
 
     def _on_no_devices(self, error: WorkbenchError) -> None:
         self._memory.stop()

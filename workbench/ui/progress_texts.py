@@ -4,6 +4,7 @@ from datetime import datetime
 
 from PySide6.QtCore import QCoreApplication
 
+from workbench.services.plan_texts import computing_text
 from workbench.services.progress import Role
 from workbench.ui.evaluation_state import EvaluationState, RunProgress, RunState
 from workbench.ui.jobs import JobState
@@ -38,6 +39,22 @@ def finish_text(state: EvaluationState, now_s: float) -> str:
     return QCoreApplication.translate("Progress", "{time} left · finishes about {end}").format(
         time=duration(left_s), end=end
     )
+
+
+def computing_now_text(state: EvaluationState) -> str:
+    """``33 of 33 layers on NVIDIA RTX 4090``: where answers are being written or judged; empty while neither is."""
+    answering = judging = ""
+    for row in state.runs.values():
+        if row.state is RunState.ANSWERING and row.run.load_report is not None:
+            answering = computing_text(row.run.load_report.plan)
+        beside = row.state is RunState.ANSWERING and row.judged_beside
+        if (beside or row.state is RunState.JUDGING) and state.judge_report is not None:
+            judging = computing_text(state.judge_report.plan)
+    if answering and judging and answering != judging:
+        return QCoreApplication.translate("Progress", "answers: {place}, judge: {judge_place}").format(
+            place=answering, judge_place=judging
+        )
+    return answering or judging
 
 
 def run_state_text(state: EvaluationState, row: RunProgress, now_s: float, *, paused: bool) -> str:

@@ -78,6 +78,7 @@ QLineEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QCo
 QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {
     color: $disabled; border-color: $line;
 }
+QSpinBox, QDoubleSpinBox, QComboBox { min-height: ${field_line_px}px; max-height: ${field_line_px}px; }
 QComboBox::drop-down { border: 0; width: ${arrow_room_px}px; }
 QComboBox::down-arrow { image: url("$icons/arrow-down-$shade.svg"); width: ${arrow_px}px; height: ${arrow_px}px; }
 QComboBox QAbstractItemView { background: $panel; border: 1px solid $line; outline: 0; padding: 4px; }
@@ -161,6 +162,7 @@ def stylesheet(tokens: Tokens, px: Callable[[float], int], *, dark: bool) -> str
         "pad_focus_px": px(8) - 1,
         "pad_wide_px": px(14),
         "pad_wide_focus_px": px(14) - 1,
+        "field_line_px": px(18),  # of combo and spin boxes alike, so that they stay level side by side
         "field_pad_px": px(5),
         "field_pad_focus_px": px(5) - 1,
         "chip_pad_px": px(4),

@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.tiny_gguf import MetadataValue, gguf_head, vocabulary, write_tiny_gguf
 from workbench.errors import ModelFileError
 from workbench.inference.gguf_header import TENSOR_TYPES, GgufHeader, read_header
-from workbench.inference.layout import layout_of, read_layout
+from workbench.inference.layout import layout_of, read_layout, with_adapter
 
 _TYPES = {kind.name: (number, kind) for number, kind in TENSOR_TYPES.items()}
 _LLAMA: Mapping[str, MetadataValue] = {
@@ -226,3 +226,10 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         read_layout(tmp_path / "missing.gguf")
     with pytest.raises(ModelFileError, match="cannot be read"):
         read_layout(tmp_path)
+
+
+def test_an_adapter_lies_beside_the_layers(tmp_path: Path) -> None:
+    layout = read_layout(write_tiny_gguf(tmp_path / "tiny.gguf", n_layers=3))
+    grown = with_adapter(layout, 1000)
+    assert [new - old for new, old in zip(grown.layer_bytes, layout.layer_bytes, strict=True)] == [334] * 3
+    assert grown.output_bytes == layout.output_bytes

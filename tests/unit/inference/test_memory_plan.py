@@ -7,8 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.domain.llm import Device, KvType, LoadSettings
-from workbench.domain.memory import DeviceCorrection, DeviceShare, LlmLayout, MemoryPlan, PlanNote, SpeedClass, pinned
-from workbench.errors import UsageError
+from workbench.domain.memory import (
+    Allocation,
+    DeviceCorrection,
+    DeviceShare,
+    LlmLayout,
+    LoadReport,
+    MemoryPlan,
+    PlanNote,
+    SpeedClass,
+    corrections_from,
+    pinned,
+)
+from workbench.errors import LoadSettingsError
 from workbench.inference.memory_plan import make_plan
 
 MIB = 1024**2
@@ -287,7 +298,7 @@ def test_a_plan_pinned_without_accelerators_uses_none() -> None:
     ],
 )
 def test_impossible_wishes_are_refused(wishes: LoadSettings) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(LoadSettingsError):
         make_plan(LAYOUT, [card(24), processor()], wishes, n_threads=8)
 
 
@@ -347,6 +358,18 @@ def test_corrections_change_the_scratch_memory_of_their_device() -> None:
     usual, corrected = plan(card(24), processor()), plan(card(24), processor(), corrections=twice)
     assert corrected.shares[0].compute_bytes == 2 * usual.shares[0].compute_bytes
     assert corrected.shares[1] == usual.shares[1]
+
+
+def test_what_a_loading_taught_is_taught_again_by_a_loading_that_was_planned_with_it() -> None:
+    """Otherwise a corrected estimate that came true would teach that no correction is needed."""
+    estimated_bytes = plan(processor()).shares[0].compute_bytes
+    taken = Allocation(device="CPU", weights_bytes=0, kv_bytes=0, compute_bytes=estimated_bytes * 3 // 2)
+    learnt: tuple[DeviceCorrection, ...] = ()
+    for _ in range(3):
+        made = plan(processor(), corrections=learnt)
+        learnt = corrections_from(LoadReport(plan=made, allocations=(taken,)))
+        assert learnt[0].compute_ratio == pytest.approx(1.5, rel=1e-6)
+    assert plan(processor(), corrections=learnt).shares[0].compute_bytes == pytest.approx(taken.compute_bytes, rel=1e-6)
 
 
 def test_an_absurd_correction_is_bounded() -> None:
@@ -455,5 +478,5 @@ def test_heads_that_cannot_be_packed_keep_16_bits() -> None:
     layout = replace(LAYOUT, kv_quantisable=False)
     made = make_plan(layout, [card(5.4), processor()], LoadSettings(), n_threads=2)
     assert made.kv_type is KvType.F16
-    with pytest.raises(UsageError):
+    with pytest.raises(LoadSettingsError):
         make_plan(layout, [processor()], LoadSettings(kv_type=KvType.Q8_0), n_threads=2)

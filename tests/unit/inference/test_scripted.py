@@ -232,8 +232,20 @@ def test_a_script_says_when_the_computer_is_slow(tmp_path: Path) -> None:
     assert over.reason == ""
 
 
+_ONLY_A_CARD = '{"devices": [{"name": "CUDA0", "description": "", "kind": "gpu", "free_bytes": 1, "total_bytes": 1}]}'
+
+
 @pytest.mark.parametrize(
-    "content", ['{"rules": [{"score": 6}]}', '{"rule": []}', "{", '{"answers_per_second": 0}', '{"devices": []}']
+    "content",
+    [
+        '{"rules": [{"score": 6}]}',
+        '{"rule": []}',
+        "{",
+        '{"answers_per_second": 0}',
+        '{"devices": []}',
+        _ONLY_A_CARD,
+        '{"layout": {"n_layers": 1000000000}}',
+    ],
 )
 def test_a_wrong_script_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "wrong.script.json"

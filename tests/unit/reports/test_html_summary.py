@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -6,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.records import a_response, a_run
+from tests.helpers.records import a_device, a_load_report, a_plan, a_response, a_run, a_share
 from workbench import paths
+from workbench.domain.llm import KvType
 from workbench.domain.questions import Principle
 from workbench.errors import StorageError
-from workbench.reports.html_summary import HtmlSummary, _colour, _ink
+from workbench.reports.html_summary import HtmlSummary, _colour, _ink, loading_text
 from workbench.statistics.run_result import run_result
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=y>\u202e"
@@ -41,6 +43,30 @@ def test_the_summary_shows_the_figures_and_where_they_come_from(writer: HtmlSumm
     assert "2 of 3" in page
     assert "a" * 64 in page
     assert "Some answers are missing or have no score" in page
+
+
+def test_the_summary_names_device_layers_and_kept_conversations(writer: HtmlSummary, tmp_path: Path) -> None:
+    card = a_device("CUDA0")
+    partly = replace(a_plan(a_share(card, n_layers=1), a_share(n_layers=2), n_slots=16), kv_type=KvType.Q8_0)
+    runs = [a_run(load_report=a_load_report(partly)), a_run(run_id=2, load_report=a_load_report())]
+    writer.write([run_result(run, []) for run in runs], tmp_path / "summary.html")
+    page = (tmp_path / "summary.html").read_text(encoding="utf-8")
+    assert (
+        "1 of 3 layers on Invented graphics, the rest on the processor · 16 answers at a time · "
+        "conversations kept in 8 bits<br>"
+    ) in page
+    assert "All 3 layers on the processor · 4 answers at a time · conversations kept in 16 bits<br>" in page
+
+
+def test_a_loading_that_was_not_recorded_is_said() -> None:
+    assert loading_text(a_run()) == "device CPU, layers not recorded"
+    assert loading_text(replace(a_run(), device="")) == "never loaded"
+
+
+def test_fewer_layers_at_a_later_loading_are_said() -> None:
+    run = a_run(load_report=a_load_report(a_plan(a_share(a_device("CUDA0"), n_layers=3), a_share(n_layers=0))))
+    assert "at the last loading" not in loading_text(run)
+    assert "· at the last loading 1 of 3 layers on accelerators ·" in loading_text(replace(run, n_layers_offloaded=1))
 
 
 def test_text_from_outside_stays_text(writer: HtmlSummary, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from workbench.domain.llm import (
     ScoreRequest,
     SessionEvent,
 )
-from workbench.domain.memory import DeviceCorrection, MemoryPlan
+from workbench.domain.memory import DeviceCorrection, MemoryPlan, pinned
 from workbench.domain.runs import RunId, RunStatus
 from workbench.errors import EngineError, OutOfMemoryError, StorageError
 from workbench.services.control import RunControl
@@ -28,6 +28,7 @@ from workbench.services.progress import (
     AnswerStored,
     EvaluationStopped,
     JudgementStored,
+    JudgeWaits,
     LlmLoaded,
     Progress,
     Role,
@@ -207,6 +208,8 @@ def test_when_the_judge_is_lost_all_answers_are_written_and_the_next_run_gets_an
     assert len(store.unjudged(RunId(1))) == 7
     assert store.run(RunId(2)).status is RunStatus.FINISHED
     assert in_short(seen).count("load judge") == 2
+    first, second = (one.settings for one in engine.sessions if one.path.stem == "judge")
+    assert second == pinned(first, _on_card())
 
 
 class _NoRoomBeside(FakeEngine):
@@ -222,9 +225,10 @@ def test_a_judge_that_finds_no_room_after_all_is_loaded_when_the_answers_are_wri
     store: SqliteEvaluationStore, engine: FakeEngine, resources: Resources, request_: EvaluationRequest
 ) -> None:
     crowded = _NoRoomBeside(plans=engine.plans)
-    said = in_short(run_all(Evaluation(store, crowded, resources), request_))
-    assert said == [
-        *("RunsPrepared", "load one", "LlmLoaded 1", "load judge"),
+    seen = run_all(Evaluation(store, crowded, resources), request_)
+    assert [type(one.error) for one in seen if isinstance(one, JudgeWaits)] == [OutOfMemoryError]
+    assert in_short(seen) == [
+        *("RunsPrepared", "load one", "LlmLoaded 1", "load judge", "JudgeWaits 1"),
         *("load one", "LlmLoaded 1", "answers 1", "load two", "LlmLoaded 2", "answers 2"),
         *("load judge", "LlmLoaded 1", "judgements 1", "RunFinished 1", "judgements 2", "RunFinished 2"),
     ]

@@ -1,15 +1,16 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.helpers.evaluations import DRAFTS, in_short, run_all
-from tests.helpers.fake_engine import FakeEngine
+from tests.helpers.evaluations import DRAFTS, in_short, run_all, small_request
+from tests.helpers.fake_engine import FakeEngine, polite, score
 from tests.helpers.records import a_device, a_plan, a_run, a_share, run_settings
 from tests.helpers.stores import stored_rows
 from workbench.domain.judging import Judgement
-from workbench.domain.llm import LoadSettings, Slowed
+from workbench.domain.llm import AnswerFlag, LoadSettings, ScoreRequest, Slowed
 from workbench.domain.memory import pinned
 from workbench.domain.questions import QuestionId
 from workbench.domain.runs import JudgeMode, NewResponse, ResponseId, RunId
@@ -160,3 +161,72 @@ def test_slowness_is_said_and_its_end_too(
     engine.also = {0: slowness}
     slowed = [one for one in run_all(evaluation, request_) if isinstance(one, RunSlowed)]
     assert [(one.share, one.reason) for one in slowed] == [(one.share, one.reason) for one in slowness] * 2
+    assert [one.role for one in slowed] == [Role.ANSWERING] * 2 + [Role.JUDGING] * 2
+
+
+def test_the_judge_is_recorded_with_every_run_it_judges_and_teaches_once(
+    evaluation: Evaluation, store: SqliteEvaluationStore, engine: FakeEngine, tmp_path: Path
+) -> None:
+    engine.n_failed_attempts = 1
+    run_all(evaluation, small_request(tmp_path, "one.gguf", "two.gguf"))
+    judge = engine.sessions[-1]
+    assert judge.path.stem == "judge"
+    assert [run.judge_report for run in store.runs()] == [judge.load_report] * 2
+    store.close()
+    entries = [(one["kind"], one["run_id"]) for one in stored_rows(store.path, "event_log")]
+    assert [run_id for kind, run_id in entries if kind == "judge_recorded"] == [1, 2]
+    assert len(stored_rows(store.path, "device_correction")) == 3  # one for each loading
+
+
+def test_an_interrupted_run_is_judged_on_by_a_judge_loaded_in_the_same_way(
+    evaluation: Evaluation, store: SqliteEvaluationStore, engine: FakeEngine, request_: EvaluationRequest
+) -> None:
+    first = a_plan(a_share(a_device("CUDA0"), n_layers=2), a_share(n_layers=1), n_slots=3, context_tokens=1024)
+    engine.plans["judge"] = first
+    _stopped_while_judging(evaluation, request_)
+    asked_first = engine.sessions[-1].settings
+    assert asked_first.n_slots is None
+    assert len(store.unjudged(RunId(1))) == 11
+    engine.plans.clear()  # less memory is free today
+    list(evaluation.resume([RunId(1)], ResumeWishes(), RunControl()))
+    assert engine.sessions[-1].settings == pinned(asked_first, first)
+    assert store.unjudged(RunId(1)) == []
+
+
+def test_resumed_runs_share_a_judge_unless_they_were_judged_under_different_plans(
+    evaluation: Evaluation, engine: FakeEngine, request_: EvaluationRequest
+) -> None:
+    for n_slots in (3, 5):
+        engine.plans["judge"] = a_plan(n_slots=n_slots)
+        _stopped_while_judging(evaluation, request_)
+    _stopped_while_answering(evaluation, request_)
+    n_before = len(engine.sessions)
+    seen = list(evaluation.resume([RunId(3), RunId(2), RunId(1)], ResumeWishes(), RunControl()))
+    judges = [one for one in engine.sessions[n_before:] if one.path.stem == "judge"]
+    assert [(one.settings.n_slots, len(one.asked)) for one in judges] == [(5, 12 + 11), (3, 11)]
+    assert [words for words in in_short(seen) if words.startswith("RunF")] == [f"RunFinished {n}" for n in (3, 2, 1)]
+
+
+def _stopped_while_judging(evaluation: Evaluation, request: EvaluationRequest) -> None:
+    """Ended after the first verdict."""
+    with closing(evaluation.start(request, RunControl())) as progress:
+        next(one for one in progress if isinstance(one, JudgementStored))
+
+
+def _stopped_while_answering(evaluation: Evaluation, request: EvaluationRequest) -> None:
+    """Ended after the first answer."""
+    with closing(evaluation.start(request, RunControl())) as progress:
+        next(one for one in progress if isinstance(one, AnswerStored))
+
+
+def test_what_holds_for_the_reply_of_a_judge_is_kept_with_the_verdict(
+    evaluation: Evaluation, store: SqliteEvaluationStore, engine: FakeEngine, request_: EvaluationRequest
+) -> None:
+    flags = (AnswerFlag.KV_QUANTISED, AnswerFlag.ANSWERED_ALONE)
+    engine.reply = lambda request: (
+        score(request, 4, flags=flags) if isinstance(request, ScoreRequest) else polite(request)
+    )
+    judged = [one.judgement for one in run_all(evaluation, request_) if isinstance(one, JudgementStored)]
+    assert {judgement.flags for judgement in judged} == {flags}
+    store.close()
+    assert {row["flags"] for row in stored_rows(store.path, "judgement")} == {'["kv_quantised","answered_alone"]'}

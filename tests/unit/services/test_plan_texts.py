@@ -10,6 +10,7 @@ from workbench.domain.memory import PlanNote, SpeedClass
 from workbench.services.plan_texts import (
     Fit,
     accelerators_text,
+    computing_text,
     device_text,
     fit_of,
     fit_text,
@@ -45,6 +46,7 @@ def test_twins_are_counted_and_idle_cards_left_out() -> None:
     twins = a_plan(a_share(_FIRST, n_layers=2), a_share(_SECOND, n_layers=1), a_share(n_layers=0))
     assert accelerators_text(twins) == "2 × Invented graphics"
     assert loaded_text(twins) == "on CUDA0 and CUDA1, 3 of 3 layers, 4 answers at a time"
+    assert computing_text(twins) == "3 of 3 layers on 2 × Invented graphics"
     idle = a_plan(a_share(_FIRST, n_layers=3), a_share(_SECOND, n_layers=0), a_share(n_layers=0))
     assert accelerators_text(idle) == "Invented graphics"
     assert loaded_text(idle) == "on CUDA0, 3 of 3 layers, 4 answers at a time"
@@ -70,6 +72,7 @@ def test_what_does_not_fit_is_said_first() -> None:
 
 def test_loading_on_the_processor_and_trying_again() -> None:
     assert loaded_text(_PROCESSOR) == "on the processor, 4 answers at a time"
+    assert computing_text(_PROCESSOR) == "on the processor"
     attempts = a_load_report(_WHOLE, n_failed=2).failed_attempts
     assert retried_text("x.gguf", attempts) == (
         "x.gguf did not fit on CUDA0, 3 of 3 layers, 16 answers at a time: trying with less memory."

@@ -147,9 +147,11 @@ def test_a_file_of_the_first_form_opens_and_reads_as_before(path: Path) -> None:
     assert (run.settings.load.n_slots, run.settings.load.n_batch) == (4, 512)
     assert run.settings.load.n_gpu_layers is None  # -1 meant as many as fit
     assert run.settings.load.kv_type is None
-    assert (run.device, run.n_layers, run.n_layers_offloaded, run.load_report) == ("CPU", None, None, None)
+    assert (run.device, run.n_layers, run.n_layers_offloaded) == ("CPU", None, None)
+    assert (run.load_report, run.judge_report) == (None, None)
     assert scores(store, run.id) == [2]
     answer_all(store, run.id)
     store.record_loading(a_load_report())
     store.close()
+    assert [row["flags"] for row in stored_rows(path, "judgement")] == ["[]"]
     assert path.with_name("workbench.before-m002.sqlite").exists()

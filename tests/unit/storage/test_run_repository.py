@@ -14,6 +14,7 @@ from tests.helpers.stores import (
     an_answer,
     answer_all,
     raw_connection,
+    stored_rows,
 )
 from workbench.domain.llm import AnswerFlag, KvType, LlmDescription
 from workbench.domain.questions import QuestionId, RevisionId
@@ -114,6 +115,8 @@ def test_an_unknown_run_is_named(store: SqliteEvaluationStore) -> None:
         store.finish_run(unknown)
     with pytest.raises(UsageError):
         store.record_llm(unknown, DESCRIPTION, a_load_report())
+    with pytest.raises(UsageError):
+        store.record_judge(unknown, DESCRIPTION, a_load_report())
 
 
 def test_everything_is_missing_at_first_sample_by_sample(store: SqliteEvaluationStore) -> None:
@@ -187,6 +190,23 @@ def test_a_loading_is_kept_in_full_in_the_event_log(store: SqliteEvaluationStore
     assert [attempt["reason"] for attempt in payload["report"]["failed_attempts"]] == ["Out of device memory."] * 2
     assert payload["report"]["plan"]["shares"][0]["device"]["name"] == "CPU"
     assert columns == (3, "q8_0")
+
+
+def test_every_loading_of_a_judge_is_kept_and_the_run_names_the_last(store: SqliteEvaluationStore) -> None:
+    run_id, other_run = a_stored_run(store), a_stored_run(store)
+    assert store.run(run_id).judge_report is None
+    first, last = a_load_report(n_failed=1), a_load_report(a_plan(n_slots=2))
+    for report in (first, last):
+        store.record_judge(run_id, replace(DESCRIPTION, flags=(AnswerFlag.KV_QUANTISED,)), report)
+    assert store.run(run_id).judge_report == last
+    assert (store.run(run_id).load_report, store.run(run_id).device) == (None, "")  # nothing of the run's own file
+    assert store.run(other_run).judge_report is None
+    assert store.device_corrections() == ()
+    store.close()
+    entries = [json.loads(one["payload"]) for one in stored_rows(store.path, "event_log") if "judge" in one["kind"]]
+    assert [len(one["report"]["failed_attempts"]) for one in entries] == [1, 0]
+    assert [one["description"]["flags"] for one in entries] == [["kv_quantised"]] * 2
+    assert [one["report"]["plan"]["n_slots"] for one in entries] == [4, 2]
 
 
 def test_a_response_nobody_planned_is_refused(store: SqliteEvaluationStore) -> None:

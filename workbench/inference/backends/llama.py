@@ -25,7 +25,7 @@ from workbench.domain.llm import (
     RequestFailure,
 )
 from workbench.domain.memory import Allocation, LlmLayout, MemoryPlan
-from workbench.errors import AdapterError, ModelFileError, NoChatTemplateError, OutOfMemoryError
+from workbench.errors import AdapterError, LoadSettingsError, ModelFileError, NoChatTemplateError, OutOfMemoryError
 from workbench.inference.answer_text import is_part_of_mark
 from workbench.inference.backends import llama_native as native
 from workbench.inference.backends.base import BackendEvent
@@ -217,8 +217,15 @@ def _not_loadable(path: Path, log: str) -> ModelFileError:
         return unusable(f"“{path}” is of a kind ({unknown.group(1)}) that this version cannot run.", log)
     if says_out_of_memory(log):
         return _too_large(path, log)
+    if "quantized V cache" in log:
+        return LoadSettingsError(
+            f"The conversations of “{path}” cannot be kept in 8 bits.",
+            safe=_SAFE,
+            todo="Choose 16 bits for conversations, with fewer answers at the same time if memory is short.",
+            detail=log,
+        )
     if "n_seq_max" in log:
-        return ModelFileError(
+        return LoadSettingsError(
             "llama.cpp cannot write so many answers at the same time.",
             safe=_SAFE,
             todo="Lower the number of answers written at the same time.",

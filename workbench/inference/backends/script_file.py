@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from workbench.domain.llm import Device
 from workbench.domain.memory import LlmLayout
@@ -40,6 +40,8 @@ PROCESSOR: Final = Device(
 """What a script computes with if it does not say; the same on every computer."""
 
 Action = Literal["crash", "hang", "rubbish", "raise", "silent"]
+_MAX_LAYERS: Final = 512
+"""As for model files."""
 _Count = Annotated[int, Field(ge=0)]
 _Positive = Annotated[int, Field(ge=1)]
 
@@ -63,7 +65,7 @@ class Rule:
 class ScriptedLayout:
     """What the file pretends to need; its layers are all alike."""
 
-    n_layers: _Count = 0
+    n_layers: Annotated[int, Field(ge=0, le=_MAX_LAYERS)] = 0
     layer_bytes: _Count = 0
     layer_kv_values: _Count = 0
     """Numbers that each layer keeps for one token."""
@@ -75,6 +77,12 @@ class ScriptedLayout:
     width: _Positive = 64
     feed_forward_width: _Positive = 256
     n_heads: _Positive = 1
+
+
+def _with_processor(devices: tuple[Device, ...]) -> tuple[Device, ...]:
+    if all(device.kind != "cpu" for device in devices):
+        raise ValueError("one of the devices has to be a processor")
+    return devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,7 @@ class Script:
     rules: tuple[Rule, ...] = ()
     default: Rule = field(default_factory=Rule)
     layout: ScriptedLayout | None = None
-    devices: Annotated[tuple[Device, ...], Field(min_length=1)] = (PROCESSOR,)
+    devices: Annotated[tuple[Device, ...], AfterValidator(_with_processor)] = (PROCESSOR,)
     """Where it pretends to compute; one of them has to be a processor."""
     load_failures: _Count = 0
     """So many loadings fail for lack of memory."""
