@@ -157,7 +157,7 @@ def _connected(path: Path, *, is_new: bool, thorough: bool) -> Database:
             reason = faults.from_sqlite(error, path)
             if not isinstance(reason, DatabaseInUseError) or time.monotonic() > deadline_s:
                 raise
-            time.sleep(random.uniform(*_LOCK_PAUSES_S))
+            time.sleep(random.uniform(*_LOCK_PAUSES_S))  # noqa: S311 - nothing to guess here
         except BaseException:
             connection.close()
             raise
