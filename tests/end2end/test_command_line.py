@@ -118,6 +118,8 @@ def test_killing_the_program_loses_nothing_and_resume_asks_only_the_rest(tmp_pat
     assert 15 <= len(stored) < 60
     resumed = workbench("evaluate", "--resume", "1", "--json")
     assert resumed.code == 0, resumed.err
+    assert "Loaded slow" in resumed.err
+    assert "chosen by hand" not in resumed.err
     exactly_once(1, 60)
 
 
@@ -371,6 +373,7 @@ def test_the_run_names_device_layers_and_failed_loadings(tmp_path: Path) -> None
     assert attempt["slots"] > run["slots"]
     assert f"did not fit on CUDA0, 33 of 33 layers, {attempt['slots']} answers at a time" in ended.err
     assert f"Loaded fallible on CUDA0, 33 of 33 layers, {run['slots']} answer" in ended.err
+    assert "A part of this was chosen by hand." in ended.err
     assert ended.err.index("Slower than usual") < ended.err.index("Back to the usual speed")
     again = workbench("results", "--json").json["runs"][0]
     assert again["failed_load_attempts"] == run["failed_load_attempts"]

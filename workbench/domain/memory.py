@@ -74,6 +74,8 @@ class PlanNote(StrEnum):
     """An accelerator is there, but not all layers fit on it."""
     ACCELERATOR_UNUSED = "accelerator_unused"
     """An accelerator is there, but it gets no layer: not one fits, or a person wanted none there."""
+    ACCELERATOR_MISSING = "accelerator_missing"
+    """A person asked for layers on an accelerator, and there is none."""
     CONTEXT_SHORTENED = "context_shortened"
     """The file was trained for a shorter context than was asked for."""
     OVERRIDDEN = "overridden"

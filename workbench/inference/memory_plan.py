@@ -229,6 +229,8 @@ def _notes(way: _Way, layout: LlmLayout, placement: Placement, settings: LoadSet
         yield PlanNote.ACCELERATOR_UNUSED
     elif 0 < n_offloaded <= layout.n_layers:
         yield PlanNote.LAYERS_ON_PROCESSOR
+    elif settings.n_gpu_layers and not placement.accelerators:
+        yield PlanNote.ACCELERATOR_MISSING
     if _context_tokens(layout, settings) < settings.context_tokens:
         yield PlanNote.CONTEXT_SHORTENED
     wishes = (

@@ -24,6 +24,8 @@ _NOTES = {
     "much longer.",
     PlanNote.ACCELERATOR_UNUSED: "There is a graphics card, but no layer is put on it; the processor computes "
     "everything.",
+    PlanNote.ACCELERATOR_MISSING: "Layers were asked for on a graphics card, but none can be used here; the processor "
+    "computes everything.",
     PlanNote.CONTEXT_SHORTENED: "The model was trained on shorter texts, so it gets a shorter context.",
     PlanNote.OVERRIDDEN: "A part of this was chosen by hand.",
     PlanNote.DOES_NOT_FIT: "The sum is larger than the memory that is free: running it may fail or slow the whole "
@@ -82,12 +84,13 @@ def fit_text(fit: Fit) -> str:
 
 def plan_text(plan: MemoryPlan) -> str:
     """``All 33 layers on NVIDIA RTX 4090, 16 answers at a time, fast``."""
-    return f"{layers_text(plan)}, {answers_text(plan.n_slots)}, {speed_text(plan.speed)}"
+    speed = f", {speed_text(plan.speed)}" if plan.fits else ""  # nobody knows how fast memory that is not there is
+    return f"{layers_text(plan)}, {answers_text(plan.n_slots)}{speed}"
 
 
 def layers_text(plan: MemoryPlan) -> str:
     """Where the layers are computed."""
-    n_layers, n_offloaded = plan.n_layers + 1, plan.n_layers_offloaded
+    n_layers, n_offloaded = plan.n_layers + 1, plan.n_layers_offloaded  # the output layer is one of them
     if n_offloaded == 0:
         return f"All {n_layers} layers on the processor"
     devices = accelerators_text(plan)

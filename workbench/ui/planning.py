@@ -8,8 +8,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from workbench.domain.llm import LoadSettings
-from workbench.domain.memory import MemoryPlan
-from workbench.errors import WorkbenchError
+from workbench.domain.memory import DeviceCorrection, MemoryPlan
+from workbench.errors import StorageError, WorkbenchError
 from workbench.services.progress import Role
 from workbench.services.workbench import Workbench
 from workbench.ui.background import Background
@@ -82,6 +82,7 @@ class Planner(QObject):
         workbench, wishes, outdated = self._workbench, self._wishes, self._outdated
         task = self._background.run_generator(lambda: _replies(workbench, wishes, outdated))
         task.progressed.connect(self._on_progressed)
+        task.faulted.connect(self._on_faulted)
         task.ended.connect(self._on_ended)
         task.start()
 
@@ -90,6 +91,18 @@ class Planner(QObject):
         if not self._outdated.is_set():
             for reply in replies:
                 self.replied.emit(reply)
+
+    @Slot()
+    def _on_faulted(self) -> None:
+        """A fault of the program itself, which is reported elsewhere; no row may wait for ever."""
+        fault = WorkbenchError(
+            "How this file would be loaded cannot be said because of a fault in the program.",
+            safe="Nothing was changed.",
+            todo="Choose the file again, or start; loading it is tried in any case.",
+        )
+        if not self._outdated.is_set():
+            for wish in self._wishes:
+                self.replied.emit(PlanReply(wish=wish, error=fault))
 
     @Slot()
     def _on_ended(self) -> None:
@@ -101,12 +114,21 @@ class Planner(QObject):
 def _replies(
     workbench: Workbench, wishes: Sequence[PlanWish], outdated: threading.Event
 ) -> Generator[PlanReply, None, None]:
+    corrections = _corrections(workbench)
     for wish in wishes:
         if outdated.is_set():
             return
         try:
-            _layout, plan = workbench.engine.plan(wish.path, wish.settings, workbench.store.device_corrections())
+            _layout, plan = workbench.engine.plan(wish.path, wish.settings, corrections)
         except WorkbenchError as error:
             yield PlanReply(wish=wish, error=error)
         else:
             yield PlanReply(wish=wish, plan=plan)
+
+
+def _corrections(workbench: Workbench) -> tuple[DeviceCorrection, ...]:
+    """What earlier loadings taught; nothing where the database cannot be opened, which the window says elsewhere."""
+    try:
+        return workbench.store.device_corrections()
+    except StorageError:
+        return ()

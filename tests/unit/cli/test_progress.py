@@ -42,7 +42,7 @@ def _told(capsys: pytest.CaptureFixture[str], run: EvaluationRun, *notes: PlanNo
 def test_what_a_plan_gave_up_is_told_after_loading(capsys: pytest.CaptureFixture[str]) -> None:
     assert _told(capsys, a_run()) == []
 
-    fewer, too_large = _told(capsys, a_run(), PlanNote.FEWER_SLOTS, PlanNote.DOES_NOT_FIT)[-2:][::-1]
+    too_large, fewer = _told(capsys, a_run(), PlanNote.FEWER_SLOTS, PlanNote.DOES_NOT_FIT)
 
     assert fewer.startswith("Fewer answers are written at the same time")
     assert too_large.startswith("The sum is larger than the memory that is free")

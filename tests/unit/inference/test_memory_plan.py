@@ -261,6 +261,13 @@ def test_all_layers_insisted_on_are_offloaded_even_where_they_do_not_fit() -> No
     assert made.notes[-1] is PlanNote.DOES_NOT_FIT
 
 
+@pytest.mark.parametrize("wish", [-1, 5, 99_999])
+def test_layers_wished_for_where_there_is_no_accelerator_are_said_to_be_missing(wish: int) -> None:
+    made = plan(processor(), wishes=LoadSettings(n_gpu_layers=wish))
+    assert PlanNote.ACCELERATOR_MISSING in made.notes
+    assert PlanNote.ACCELERATOR_MISSING not in plan(processor(), wishes=LoadSettings(n_gpu_layers=0)).notes
+
+
 def test_without_accelerators_no_layer_can_be_offloaded() -> None:
     assert plan(processor(), wishes=LoadSettings(n_gpu_layers=-1)).n_layers_offloaded == 0
 

@@ -9,6 +9,7 @@ from tests.helpers.evaluations import a_file, in_short, run_all, small_request
 from tests.helpers.fake_engine import FakeEngine, FakeSession, answer, polite, score
 from tests.helpers.gated_engine import Gate
 from tests.helpers.records import GIB, a_device, a_plan, a_share
+from tests.helpers.stores import stored_rows
 from workbench.domain.llm import (
     FailureCode,
     GenerateRequest,
@@ -78,7 +79,11 @@ def test_the_judge_is_loaded_beside_the_first_and_judges_until_the_end(
         assert len(answered) == len(judged) == 12
         assert all(answered[response_id] < judged[response_id] for response_id in judged)
         assert run.status is RunStatus.FINISHED
+        assert run.judge_report == engine.sessions[1].load_report
     assert all(session.closed for session in engine.sessions)
+    store.close()
+    entries = [one for one in stored_rows(store.path, "event_log") if one["kind"] == "judge_recorded"]
+    assert [one["run_id"] for one in entries] == [1, 2]
 
 
 def test_both_ways_ask_the_judge_the_same_and_store_the_same(
